@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Validator: derives again what the heap believes of itself.
+ *
+ * Every page is in a span, in an mcache's page cache, or free; a span's pages
+ * all lead to it; the allocation count of a span is that of its slots; what is
+ * backed is what was charged; and the page allocator agrees. Tests call it
+ * between operations; nothing in the core depends on it.
+ */
+#include "gh_internal.h"
+#include "gh_heap.h"
+
+struct check {
+	u64 backed;
+	s64 inuse;
+};
+
+static const char *check_slots(struct gh_heap *heap, struct gh_span *s)
+{
+	u32 half = gh_mark_half(heap->sweepgen);
+	u32 count = 0;
+	u32 i;
+
+	for (i = 0; i < s->nelems; i++)
+		count += gh_span_slot_allocated(heap, s, i);
+	if (s->sweepgen == heap->sweepgen - 2)
+		return count > s->alloc_count ? "marked more than allocated" :
+						NULL;
+	if (s->sweepgen != heap->sweepgen && s->sweepgen != heap->sweepgen + 3)
+		return "sweepgen";
+	if (count != s->alloc_count)
+		return "alloc_count";
+	for (i = 0; i < s->nr_words; i++)
+		if (s->bits[i].half[half] || s->bits[i].scan)
+			return "mark bits of a swept span";
+	return s->queued || s->dirty ? "span left on the mark queue" : NULL;
+}
+
+static const char *check_span(struct gh_heap *heap, struct gh_span *s,
+			      u64 page)
+{
+	u64 i;
+
+	if (s->state != GH_SPAN_IN_USE)
+		return "span of a page not in use";
+	if (s->base != page << GH_PAGE_SHIFT)
+		return "page leads to a span elsewhere";
+	for (i = 0; i < s->npages; i++) {
+		u64 off = s->base + i * GH_PAGE_SIZE;
+
+		if (gh_heap_span_of(heap, off) != s)
+			return "page of a span leads elsewhere";
+		if (!gh_heap_kaddr(heap, off))
+			return "page of a span not backed";
+	}
+	if (gh_span_limit(s) > s->base + s->npages * GH_PAGE_SIZE)
+		return "slots beyond the span";
+	return check_slots(heap, s);
+}
+
+static const char *check_pages(struct gh_heap *heap, struct check *c)
+{
+	u64 end = heap->pages.end_page;
+	u64 page, next;
+
+	for (page = 0; page < end; page = next) {
+		u64 off = page << GH_PAGE_SHIFT;
+		struct gh_span *s = gh_heap_span_of(heap, off);
+		const char *why;
+
+		next = page + 1;
+		if (!s) {
+			c->backed += !!gh_heap_kaddr(heap, off);
+			continue;
+		}
+		why = check_span(heap, s, page);
+		if (why)
+			return why;
+		c->backed += s->npages;
+		c->inuse += s->npages;
+		next = page + s->npages;
+	}
+	return NULL;
+}
+
+/**
+ * gh_check_heap() - find the first thing that does not add up
+ * @heap: heap on which nothing else is going on
+ *
+ * Context: may sleep; heap->world held, or the heap is the caller's alone.
+ * Return: NULL if all is well, else what is wrong.
+ */
+const char *gh_check_heap(struct gh_heap *heap)
+{
+	struct check c = {};
+	const char *why;
+	s64 inuse = 0;
+	int cpu;
+
+	why = check_pages(heap, &c);
+	if (why)
+		return why;
+	for_each_possible_cpu(cpu)
+		inuse += per_cpu_ptr(heap->stats, cpu)->inuse_pages;
+	if (inuse != c.inuse)
+		return "inuse_pages";
+	if ((u64)atomic64_read(&heap->mapped) != c.backed * GH_PAGE_SIZE)
+		return "mapped";
+	mutex_lock(&heap->lock);
+	why = gh_pagealloc_check(&heap->pages);
+	mutex_unlock(&heap->lock);
+	return why;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Constants of the heap. Numbers are Go's unless a comment says otherwise;
+ * changing one changes the format of nothing outside the module.
+ */
+#ifndef GH_CONFIG_H
+#define GH_CONFIG_H
+
+/* A heap page, "page" everywhere in the core; the system's is an OS page. */
+#define GH_PAGE_SHIFT		13
+#define GH_PAGE_SIZE		(1UL << GH_PAGE_SHIFT)
+#define GH_PAGE_MASK		(~(GH_PAGE_SIZE - 1))
+
+/* A chunk: the unit of the page allocator's bitmaps and of heap growth. */
+#define GH_CHUNK_PAGES_SHIFT	9
+#define GH_CHUNK_PAGES		(1U << GH_CHUNK_PAGES_SHIFT)
+#define GH_CHUNK_SHIFT		(GH_PAGE_SHIFT + GH_CHUNK_PAGES_SHIFT)
+#define GH_CHUNK_SIZE		(1UL << GH_CHUNK_SHIFT)
+
+/* An arena: the unit of the page to span table. */
+#define GH_ARENA_SHIFT		26
+#define GH_ARENA_SIZE		(1UL << GH_ARENA_SHIFT)
+#define GH_ARENA_PAGES		(1U << (GH_ARENA_SHIFT - GH_PAGE_SHIFT))
+
+/* Heap addresses: Go has 48 bits; 46 fit a process's half of the space. */
+#define GH_MAX_ASPACE_SHIFT	46
+#define GH_MAX_ASPACE		(1UL << GH_MAX_ASPACE_SHIFT)
+
+#define GH_NR_CLASSES		68
+#define GH_MAX_SMALL_SIZE	32768
+#define GH_TINY_SIZE		16
+#define GH_TINY_CLASS		2
+#define GH_MAX_OBJS_PER_SPAN	1024
+
+/* Largest object; an object is also at most half of the address space. */
+#define GH_MAX_OBJECT		(1UL << 40)
+
+/* Bounded tables (D5); our own numbers. */
+#define GH_MAX_LAYOUTS		4096
+#define GH_MAX_LAYOUT_BITS	(1U << 17)
+#define GH_MAX_ELEM_SIZE	(1UL << 30)
+#define GH_MAX_SPANCLASSES	16384
+#define GH_MAX_BATCH		1024
+#define GH_MAX_ROOTS		(1U << 20)
+
+/* Requests below this many pages go through the per-CPU page cache. */
+#define GH_PAGECACHE_PAGES	64
+#define GH_PAGECACHE_MAX	(GH_PAGECACHE_PAGES / 4)
+
+/* mcentral looks at so many unswept spans before it grows the heap. */
+#define GH_SPAN_BUDGET		100
+
+#define GH_HEAP_MINIMUM		(4UL << 20)
+#define GH_LIMIT_HEADROOM_PCT	3
+#define GH_LIMIT_HEADROOM_MIN	(1UL << 20)
+
+/* Cycle records kept, as many as Go's PauseNs. */
+#define GH_NR_CYCLES		256
+
+#endif /* GH_CONFIG_H */

@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Allocation of objects: the mcache of a CPU, the tiny and the large path.
+ *
+ * An allocation locks the mcache of the CPU it happens to run on and takes
+ * slots from the span it holds for the span class; freeindex, alloc_cache and
+ * the allocation bits work as in Go: the lowest free slot at or above
+ * freeindex is next, and a span is full when freeindex reaches its end. There
+ * are no free lists, and nothing is written into free slots.
+ *
+ *	tiny	no references, less than 16 bytes: several objects share a
+ *		16-byte slot, freed when all of them are dead
+ *	small	up to 32 KiB: a slot of a span in the mcache
+ *	large	a span of its own, from the heap
+ *
+ * Objects are zero: pages come zeroed from the kernel, and a slot that has
+ * been used before is cleared when it is handed out (needzero).
+ *
+ * The pacer's count of live bytes goes up by all free slots of a span when an
+ * mcache takes it, and down by the unused ones when it gives it back, so that
+ * it costs something per span, not per object. The trigger is tested then, and
+ * for each large object.
+ *
+ * A batch is registered with the heap from before its first object until its
+ * references have reached the program; the collector takes it as roots.
+ */
+#include "gh_internal.h"
+#include "gh_heap.h"
+#include "gh_port.h"
+#include "gh_sizeclass.h"
+
+/* Memory given back at least when the ceiling is in the way. */
+#define GH_CEILING_RELEASE	(1UL << 20)
+
+/* State of one gh_malloc(). */
+struct alloc_ctx {
+	struct gh_spanclass *sc;
+	u64 bytes;
+	u32 count;
+	bool tiny;			/* may share a slot */
+	bool collect;			/* stop when a cycle is due */
+};
+
+/**
+ * gh_batch_begin() - protect the objects of a batch from the collector
+ * @heap: heap
+ * @b: batch of the caller's
+ * @refs: room for as many references as will be allocated
+ */
+void gh_batch_begin(struct gh_heap *heap, struct gh_batch *b, u64 *refs)
+{
+	b->refs = refs;
+	b->nr = 0;
+	spin_lock(&heap->batch_lock);
+	list_add(&b->node, &heap->batches);
+	spin_unlock(&heap->batch_lock);
+}
+
+/**
+ * gh_batch_end() - leave the objects of a batch to the program's roots
+ * @heap: heap
+ * @b: batch
+ */
+void gh_batch_end(struct gh_heap *heap, struct gh_batch *b)
+{
+	spin_lock(&heap->batch_lock);
+	list_del(&b->node);
+	spin_unlock(&heap->batch_lock);
+}
+
+static void batch_add(struct gh_heap *heap, struct gh_batch *b, u64 off)
+{
+	b->refs[b->nr++] = (u64)heap->tag << 48 | off;
+}
+
+/* Clear part of a span; it need not be contiguous in the kernel. */
+static void zero_range(struct gh_heap *heap, u64 off, u64 bytes)
+{
+	while (bytes) {
+		u64 n = min_t(u64, bytes,
+			      GH_PAGE_SIZE - (off & ~GH_PAGE_MASK));
+
+		memset(gh_heap_kaddr(heap, off), 0, n);
+		off += n;
+		bytes -= n;
+	}
+}
+
+static void zero_slot(struct gh_heap *heap, struct gh_span *s, u64 off)
+{
+	if (s->npages == 1)
+		memset(s->kaddr + (off - s->base), 0, s->elemsize);
+	else
+		zero_range(heap, off, s->elemsize);
+}
+
+/* Reload alloc_cache for freeindex, which is at the start of a word. */
+static void refill_alloc_cache(struct gh_heap *heap, struct gh_span *s)
+{
+	u32 half = !gh_mark_half(heap->sweepgen);
+
+	s->alloc_cache = ~s->bits[s->freeindex / 64].half[half];
+}
+
+/* Next free slot, or nelems; moves freeindex behind it. */
+static u32 next_free(struct gh_heap *heap, struct gh_span *s)
+{
+	u32 idx = s->freeindex;
+	u32 bit;
+
+	while (!s->alloc_cache) {
+		idx = round_down(idx, 64) + 64;
+		if (idx >= s->nelems)
+			goto full;
+		s->freeindex = idx;
+		refill_alloc_cache(heap, s);
+	}
+	bit = __ffs64(s->alloc_cache);
+	idx += bit;
+	if (idx >= s->nelems)
+		goto full;
+	s->alloc_cache = s->alloc_cache >> bit >> 1;
+	WRITE_ONCE(s->freeindex, idx + 1);
+	if ((idx + 1) % 64 == 0 && idx + 1 < s->nelems)
+		refill_alloc_cache(heap, s);
+	return idx;
+full:
+	WRITE_ONCE(s->freeindex, s->nelems);
+	s->alloc_cache = 0;
+	return s->nelems;
+}
+
+/* Place of a span class in the mcache; NULL without memory for it. */
+static struct gh_span **mcache_slot(struct gh_heap *heap, struct gh_mcache *mc,
+				    struct gh_spanclass *sc)
+{
+	struct gh_span ***block = &mc->spans[sc->id / GH_MCACHE_BLOCK];
+
+	lockdep_assert_held(&mc->lock);
+	if (unlikely(!*block)) {
+		*block = kcalloc(GH_MCACHE_BLOCK, sizeof(**block),
+				 GFP_KERNEL_ACCOUNT);
+		if (!*block)
+			return NULL;
+		gh_stat_add(heap, meta_bytes,
+			    GH_MCACHE_BLOCK * sizeof(**block));
+	}
+	return &(*block)[sc->id % GH_MCACHE_BLOCK];
+}
+
+static s64 free_bytes(const struct gh_span *s)
+{
+	return (s64)(s->nelems - s->alloc_count) * s->elemsize;
+}
+
+/* Exchange the mcache's span, which has no free slot, for one that has. */
+static int refill(struct gh_heap *heap, struct gh_mcache *mc,
+		  struct gh_spanclass *sc, struct gh_span **place)
+{
+	struct gh_span *s;
+
+	if (*place) {
+		gh_central_uncache_span(heap, *place);
+		*place = NULL;
+	}
+	s = gh_central_cache_span(heap, mc, sc);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	*place = s;
+	atomic64_add(free_bytes(s), &heap->heap_live);
+	return 0;
+}
+
+/* Take slots of the mcache's span until it is full or the batch complete. */
+static void take_slots(struct gh_heap *heap, struct gh_span *s,
+		       struct alloc_ctx *ctx, struct gh_batch *b)
+{
+	bool black = READ_ONCE(heap->phase) != GH_PHASE_OFF;
+	u32 n = 0;
+
+	while (b->nr < ctx->count) {
+		u32 idx = next_free(heap, s);
+		u64 off = s->base + idx * s->elemsize;
+
+		if (idx == s->nelems)
+			break;
+		if (s->needzero)
+			zero_slot(heap, s, off);
+		if (unlikely(black))
+			gh_mark_black(heap, s, idx);
+		batch_add(heap, b, off);
+		n++;
+	}
+	s->alloc_count += n;
+	gh_stat_add(heap, mallocs[s->sc->sizeclass], n);
+}
+
+static int alloc_small(struct gh_heap *heap, struct gh_mcache *mc,
+		       struct alloc_ctx *ctx, struct gh_batch *b)
+{
+	struct gh_span **place = mcache_slot(heap, mc, ctx->sc);
+
+	if (!place)
+		return -ENOMEM;
+	for (;;) {
+		int err;
+
+		if (*place)
+			take_slots(heap, *place, ctx, b);
+		if (b->nr == ctx->count)
+			return 0;
+		if (ctx->collect && gh_gc_triggered(heap))
+			return -EAGAIN;
+		err = refill(heap, mc, ctx->sc, place);
+		if (err)
+			return err;
+	}
+}
+
+/* Alignment of a tiny object in its block, as in Go. */
+static u32 tiny_align(u32 bytes)
+{
+	if (!(bytes & 7))
+		return 8;
+	if (!(bytes & 3))
+		return 4;
+	return bytes & 1 ? 1 : 2;
+}
+
+/* A new block; keeps the old one if that has more room left. */
+static int tiny_block(struct gh_heap *heap, struct gh_mcache *mc,
+		      struct alloc_ctx *ctx, struct gh_batch *b)
+{
+	struct alloc_ctx one = *ctx;
+	int err;
+
+	one.count = b->nr + 1;
+	err = alloc_small(heap, mc, &one, b);
+	if (err)
+		return err;
+	if (!mc->tiny || ctx->bytes < mc->tiny_used) {
+		mc->tiny = b->refs[b->nr - 1] & ((1ULL << 48) - 1);
+		mc->tiny_used = ctx->bytes;
+	}
+	return 0;
+}
+
+static int alloc_tiny(struct gh_heap *heap, struct gh_mcache *mc,
+		      struct alloc_ctx *ctx, struct gh_batch *b)
+{
+	u32 align = tiny_align(ctx->bytes);
+	u32 shared = 0;
+	int err = 0;
+
+	while (b->nr < ctx->count) {
+		u32 off = round_up(mc->tiny_used, align);
+
+		if (mc->tiny && off + ctx->bytes <= GH_TINY_SIZE) {
+			batch_add(heap, b, mc->tiny + off);
+			mc->tiny_used = off + ctx->bytes;
+			shared++;
+			continue;
+		}
+		err = tiny_block(heap, mc, ctx, b);
+		if (err)
+			break;
+	}
+	gh_stat_add(heap, tiny_allocs, shared);
+	return err;
+}
+
+static int alloc_large(struct gh_heap *heap, struct alloc_ctx *ctx,
+		       struct gh_batch *b)
+{
+	u64 npages = DIV_ROUND_UP(ctx->bytes, GH_PAGE_SIZE);
+
+	while (b->nr < ctx->count) {
+		struct gh_span *s;
+
+		if (ctx->collect && gh_gc_triggered(heap))
+			return -EAGAIN;
+		s = gh_heap_alloc_span(heap, NULL, ctx->sc, npages);
+		if (IS_ERR(s))
+			return PTR_ERR(s);
+		if (s->needzero)
+			zero_range(heap, s->base, s->elemsize);
+		if (unlikely(READ_ONCE(heap->phase) != GH_PHASE_OFF))
+			gh_mark_black(heap, s, 0);
+		s->alloc_count = 1;
+		s->alloc_cache = 0;
+		/* Pairs with the load in gh_span_slot_allocated(). */
+		smp_store_release(&s->freeindex, 1);
+		atomic64_add(s->elemsize, &heap->heap_live);
+		gh_stat_add(heap, mallocs[0], 1);
+		gh_stat_add(heap, large_alloc_bytes, s->elemsize);
+		batch_add(heap, b, s->base);
+		gh_central_push_swept(heap, s);
+	}
+	return 0;
+}
+
+static int alloc_cached(struct gh_heap *heap, struct alloc_ctx *ctx,
+			struct gh_batch *b)
+{
+	struct gh_mcache *mc = per_cpu_ptr(heap->mcaches,
+					   raw_smp_processor_id());
+	int err;
+
+	mutex_lock(&mc->lock);
+	if (ctx->tiny)
+		err = alloc_tiny(heap, mc, ctx, b);
+	else
+		err = alloc_small(heap, mc, ctx, b);
+	mutex_unlock(&mc->lock);
+	return err;
+}
+
+/* Allocate as far as it goes. */
+static int alloc_once(struct gh_heap *heap, struct alloc_ctx *ctx,
+		      struct gh_batch *b)
+{
+	int err;
+
+	down_read(&heap->world);
+	if (ctx->sc->sizeclass)
+		err = alloc_cached(heap, ctx, b);
+	else
+		err = alloc_large(heap, ctx, b);
+	up_read(&heap->world);
+	return err;
+}
+
+/* A full collection that leaves no free memory unused. */
+static int collect_hard(struct gh_heap *heap)
+{
+	int err = gh_port_collect(heap, GH_CYCLE_CEILING);
+
+	if (err)
+		return err;
+	gh_sweep_all(heap);
+	down_read(&heap->world);
+	gh_mcache_flush_all(heap);
+	up_read(&heap->world);
+	return 0;
+}
+
+/*
+ * Memory, the ceiling or the end of heap addresses is in the way. First free pages elsewhere in the heap
+ * give theirs, then a collection finds more.
+ */
+static int make_room(struct gh_heap *heap, u64 bytes, int why, int *tries)
+{
+	u64 need = max_t(u64, bytes, GH_CEILING_RELEASE);
+	int err;
+
+	switch ((*tries)++) {
+	case 0:
+		if (gh_heap_release(heap, need))
+			return 0;
+		(*tries)++;
+		fallthrough;
+	case 1:
+		err = collect_hard(heap);
+		gh_heap_release(heap, need);
+		return err;
+	default:
+		return why == -ENOSPC ? -ENOSPC : -ENOMEM;
+	}
+}
+
+static int alloc_ctx_init(struct gh_heap *heap, struct alloc_ctx *ctx,
+			  u32 layout, u64 bytes, u32 count)
+{
+	struct gh_layout *l = gh_layout_get(heap, layout);
+	u8 sizeclass;
+
+	if (!l)
+		return -ENOENT;
+	if (!count || count > GH_MAX_BATCH || bytes > gh_max_object(heap))
+		return -EINVAL;
+	ctx->bytes = max_t(u64, bytes, 1);
+	ctx->count = count;
+	ctx->collect = true;
+	ctx->tiny = !l->nr_bits && ctx->bytes < GH_TINY_SIZE;
+	sizeclass = ctx->tiny ? GH_TINY_CLASS : gh_sizeclass_of(ctx->bytes);
+	ctx->sc = gh_spanclass_get(heap, l, sizeclass);
+	return PTR_ERR_OR_ZERO(ctx->sc);
+}
+
+/**
+ * gh_malloc() - allocate objects
+ * @heap: heap
+ * @layout: id of a layout
+ * @bytes: bytes of each object; 0 counts as 1
+ * @count: number of objects, 1 to GH_MAX_BATCH
+ * @b: batch begun by the caller, with room for @count; filled in
+ *
+ * Starts a cycle and waits for it when one is due.
+ * Context: may sleep; no lock held.
+ * Return: 0 with b->nr objects, at least one; without any: -EINVAL, -ENOENT
+ * (layout), -ENOMEM, -ENOSPC (heap addresses, span classes), -EINTR if the
+ * caller is being killed.
+ */
+int gh_malloc(struct gh_heap *heap, u32 layout, u64 bytes, u32 count,
+	      struct gh_batch *b)
+{
+	struct alloc_ctx ctx;
+	int tries = 0;
+	int err;
+
+	err = alloc_ctx_init(heap, &ctx, layout, bytes, count);
+	while (!err && b->nr < count) {
+		err = alloc_once(heap, &ctx, b);
+		if (err == -EAGAIN) {
+			err = gh_port_collect(heap, GH_CYCLE_HEAP);
+			ctx.collect = false;
+		} else if (err && !b->nr) {
+			err = make_room(heap, ctx.bytes, err, &tries);
+		}
+	}
+	return b->nr ? 0 : err;
+}
+
+static void flush_spans(struct gh_heap *heap, struct gh_mcache *mc)
+{
+	u32 i, j;
+
+	for (i = 0; i * GH_MCACHE_BLOCK < READ_ONCE(heap->nr_spanclasses);
+	     i++) {
+		if (!mc->spans[i])
+			continue;
+		for (j = 0; j < GH_MCACHE_BLOCK; j++) {
+			struct gh_span *s = mc->spans[i][j];
+
+			if (!s)
+				continue;
+			mc->spans[i][j] = NULL;
+			atomic64_sub(free_bytes(s), &heap->heap_live);
+			gh_central_uncache_span(heap, s);
+		}
+	}
+}
+
+/**
+ * gh_mcache_flush() - give back what the mcache of a CPU holds
+ * @heap: heap
+ * @cpu: CPU, online or not
+ *
+ * Context: may sleep; heap->world held.
+ */
+void gh_mcache_flush(struct gh_heap *heap, int cpu)
+{
+	struct gh_mcache *mc = per_cpu_ptr(heap->mcaches, cpu);
+
+	mutex_lock(&mc->lock);
+	flush_spans(heap, mc);
+	mc->tiny = 0;
+	mc->tiny_used = 0;
+	if (!gh_pagecache_empty(&mc->pages)) {
+		mutex_lock(&heap->lock);
+		gh_pagecache_flush(&mc->pages, &heap->pages);
+		mutex_unlock(&heap->lock);
+	}
+	mutex_unlock(&mc->lock);
+}
+
+/**
+ * gh_mcache_flush_all() - give back what every mcache holds
+ * @heap: heap
+ *
+ * Context: may sleep; heap->world held.
+ */
+void gh_mcache_flush_all(struct gh_heap *heap)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		gh_mcache_flush(heap, cpu);
+}

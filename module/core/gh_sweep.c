@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sweeper: turns what the last cycle did not mark into free slots.
+ *
+ * Nothing is copied and no object is touched. When a cycle ends, gh_heap.
+ * sweepgen moves on by 2 and the bitmap that took the marks becomes the
+ * bitmap of allocated slots of every span (see gh_mark_half()). Sweeping a
+ * span then means: count its bits, clear the other bitmap for the marks of the
+ * next cycle, let allocation begin at slot 0 again, and give the span back to
+ * the heap if nothing in it is live.
+ *
+ * Who sweeps: the collector after its cycle; an mcache that needs a span; an
+ * allocation that has run into the ceiling. A span is taken off mcentral's
+ * unswept list by exactly one of them. All run with gh_heap.world held for
+ * reading, and the collector ends its sweep before it starts another cycle,
+ * so each span is swept exactly once between two cycles.
+ */
+#include "gh_internal.h"
+#include "gh_heap.h"
+
+/* Spans swept before others may stop the world. */
+#define GH_SWEEP_BATCH	32
+
+/**
+ * gh_sweep_own() - say that a span is being swept
+ * @heap: heap
+ * @s: span just taken off an unswept list
+ */
+void gh_sweep_own(struct gh_heap *heap, struct gh_span *s)
+{
+	WARN_ON_ONCE(s->sweepgen != heap->sweepgen - 2);
+	WRITE_ONCE(s->sweepgen, heap->sweepgen - 1);
+}
+
+/* Count live slots and make room for the marks of the next cycle. */
+static u32 sweep_bits(struct gh_heap *heap, struct gh_span *s)
+{
+	u32 mark = gh_mark_half(heap->sweepgen);
+	u32 live = 0;
+	u32 i;
+
+	for (i = 0; i < s->nr_words; i++) {
+		live += hweight64(s->bits[i].half[!mark]);
+		WRITE_ONCE(s->bits[i].half[mark], 0);
+		s->bits[i].scan = 0;
+	}
+	return live;
+}
+
+static void count_frees(struct gh_heap *heap, struct gh_span *s, u32 freed)
+{
+	if (s->sc->sizeclass) {
+		gh_stat_add(heap, frees[s->sc->sizeclass], freed);
+	} else if (freed) {
+		gh_stat_add(heap, frees[0], 1);
+		gh_stat_add(heap, large_free_bytes, s->elemsize);
+	}
+}
+
+/**
+ * gh_sweep_span() - sweep a span
+ * @heap: heap
+ * @s: span owned by gh_sweep_own()
+ * @preserve: the caller keeps the span, even an empty one; else it goes to
+ *	mcentral or back to the heap
+ *
+ * Context: may sleep; gh_heap.world held.
+ * Return: true if the span was freed.
+ */
+bool gh_sweep_span(struct gh_heap *heap, struct gh_span *s, bool preserve)
+{
+	u32 live = sweep_bits(heap, s);
+
+	/* The marker only marks allocated slots. */
+	WARN_ON_ONCE(live > s->alloc_count);
+	count_frees(heap, s, s->alloc_count - live);
+	gh_stat_add(heap, swept_pages, s->npages);
+	if (live != s->alloc_count)
+		s->needzero = 1;
+	s->alloc_count = live;
+	if (!live && !preserve) {
+		gh_heap_free_span(heap, s);
+		return true;
+	}
+	WRITE_ONCE(s->freeindex, 0);
+	s->alloc_cache = ~s->bits[0].half[!gh_mark_half(heap->sweepgen)];
+	/* Pairs with the load in gh_span_slot_allocated(). */
+	smp_store_release(&s->sweepgen, heap->sweepgen);
+	if (!preserve)
+		gh_central_push_swept(heap, s);
+	return false;
+}
+
+/* Sweep some spans of one class; returns false when there are no more. */
+static bool sweep_some(struct gh_heap *heap, struct gh_spanclass *sc,
+		       u64 *freed)
+{
+	struct gh_span *s;
+	int n;
+
+	for (n = 0; n < GH_SWEEP_BATCH; n++) {
+		u32 npages;
+
+		s = gh_central_pop_unswept(heap, sc);
+		if (!s)
+			return false;
+		npages = s->npages;
+		if (gh_sweep_span(heap, s, false))
+			*freed += npages;
+	}
+	return true;
+}
+
+/**
+ * gh_sweep_all() - sweep whatever has not been swept
+ * @heap: heap
+ *
+ * When it returns no unswept span is left on a list; others may still be
+ * sweeping theirs.
+ * Context: may sleep; no lock held.
+ * Return: pages freed.
+ */
+u64 gh_sweep_all(struct gh_heap *heap)
+{
+	u64 freed = 0;
+	u32 i;
+
+	/* Pairs with the store in spanclass_make(). */
+	for (i = 0; i < smp_load_acquire(&heap->nr_spanclasses); i++) {
+		bool more = true;
+
+		while (more) {
+			down_read(&heap->world);
+			more = sweep_some(heap, heap->spanclasses[i], &freed);
+			up_read(&heap->world);
+			cond_resched();
+		}
+	}
+	return freed;
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * gh_port.h for user space.
+ *
+ * Memory of heap pages: under a sanitizer, or wherever bugs are looked for,
+ * each page is a block of its own from malloc(), so that it is next to no
+ * other and AddressSanitizer sees a use after its release. In benchmarks pages
+ * come in order from one large mapping with huge pages, as close as it gets to
+ * the direct map of the kernel.
+ *
+ * A collection runs in the thread that asks for it, one at a time. What it
+ * leaves unswept stays so until somebody sweeps, which is harder on the core
+ * than a collector that sweeps at once.
+ */
+#include <pthread.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "user.h"
+#include "gh_port.h"
+
+#define MAX_HEAPS	16
+
+static struct {
+	struct gh_heap *heap;
+	struct gh_user_roots *roots;
+} heaps[MAX_HEAPS];
+static pthread_mutex_t heaps_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t collector = PTHREAD_MUTEX_INITIALIZER;
+
+void gh_user_set_roots(struct gh_heap *heap, struct gh_user_roots *roots)
+{
+	int i;
+
+	pthread_mutex_lock(&heaps_lock);
+	for (i = 0; i < MAX_HEAPS; i++)
+		if (heaps[i].heap == heap)
+			break;
+	for (; i == MAX_HEAPS;)
+		for (i = 0; i < MAX_HEAPS && heaps[i].heap; i++)
+			;
+	heaps[i].heap = roots ? heap : NULL;
+	heaps[i].roots = roots;
+	pthread_mutex_unlock(&heaps_lock);
+}
+
+#ifdef GH_BENCH
+#define POOL_BYTES	(64UL << 30)
+
+static char *pool, *pool_end;
+static void **pool_free;
+
+static void *page_alloc(void)
+{
+	void **p = pool_free;
+
+	if (p) {
+		pool_free = *p;
+		memset(p, 0, GH_PAGE_SIZE);
+		return p;
+	}
+	if (!pool) {
+		pool = mmap(NULL, POOL_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (pool == MAP_FAILED)
+			return pool = NULL;
+		pool_end = pool + POOL_BYTES;
+		pool += -(uintptr_t)pool & ((2UL << 20) - 1);
+		madvise(pool, pool_end - pool, MADV_HUGEPAGE);
+	}
+	if (pool_end - pool < (long)GH_PAGE_SIZE)
+		return NULL;
+	pool += GH_PAGE_SIZE;
+	return pool - GH_PAGE_SIZE;
+}
+
+static void page_free(void *p)
+{
+	*(void **)p = pool_free;
+	pool_free = p;
+}
+#else
+static void *page_alloc(void)
+{
+	void *p = aligned_alloc(GH_PAGE_SIZE, GH_PAGE_SIZE);
+
+	if (p)
+		memset(p, 0, GH_PAGE_SIZE);
+	return p;
+}
+
+static void page_free(void *p)
+{
+	free(p);
+}
+#endif
+
+int gh_port_populate(struct gh_heap *heap, void **kaddr, u32 npages)
+{
+	u32 i;
+
+	gh_user_may_sleep();
+	lockdep_assert_not_held(&heap->lock);
+	if (gh_user_fails())
+		return -ENOMEM;
+	for (i = 0; i < npages; i++) {
+		void *p = page_alloc();
+
+		gh_user_require(p, "the machine has no memory left");
+		/* Pairs with whoever looks at an object of another thread. */
+		smp_store_release(&kaddr[i], p);
+	}
+	gh_user_count_live(npages);
+	return 0;
+}
+
+void gh_port_depopulate(struct gh_heap *heap, u64 page, void **kaddr,
+			u32 npages)
+{
+	u32 i;
+
+	gh_user_may_sleep();
+	gh_user_require(page + npages <= heap->pages.end_page,
+			"pages beyond the heap");
+	for (i = 0; i < npages; i++) {
+		gh_user_require(kaddr[i], "a page without memory");
+		page_free(kaddr[i]);
+	}
+	gh_user_count_live(-(s64)npages);
+}
+
+void gh_port_hold_users(struct gh_heap *heap)
+{
+	lockdep_assert_held_write(&heap->world);
+}
+
+void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m)
+{
+	struct gh_user_roots *r = NULL;
+	int i;
+
+	lockdep_assert_held_write(&heap->world);
+	pthread_mutex_lock(&heaps_lock);
+	for (i = 0; i < MAX_HEAPS; i++)
+		if (heaps[i].heap == heap)
+			r = heaps[i].roots;
+	pthread_mutex_unlock(&heaps_lock);
+	if (r)
+		gh_mark_refs(m, r->refs, r->nr, GH_ROOT_HANDLE);
+}
+
+int gh_port_collect(struct gh_heap *heap, int reason)
+{
+	gh_user_may_sleep();
+	pthread_mutex_lock(&collector);
+	gh_gc_mark_cycle(heap, reason);
+	pthread_mutex_unlock(&collector);
+	return 0;
+}
+
+void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c)
+{
+	gh_user_may_sleep();
+	gh_user_require(c->cycle <= heap->nr_cycles, "cycle not published");
+}
+
+u64 gh_port_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (u64)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+struct gh_heap *gh_user_heap(u64 aspace, u64 max_heap)
+{
+	struct gh_config cfg = {
+		.aspace = aspace,
+		.tag = GH_USER_TAG,
+		.max_heap = max_heap,
+	};
+	struct gh_heap *heap = gh_heap_create(&cfg);
+
+	return IS_ERR(heap) ? NULL : heap;
+}
+
+u64 gh_user_arg(int argc, char **argv, const char *name, u64 dflt)
+{
+	int i;
+
+	for (i = 1; i + 1 < argc; i++)
+		if (!strncmp(argv[i], "--", 2) && !strcmp(argv[i] + 2, name))
+			return strtoull(argv[i + 1], NULL, 0);
+	return dflt;
+}
