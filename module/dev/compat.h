@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Differences between the kernels that the module builds on, 6.1 to 7.x. No
+ * other file of module/ tests for a version.
+ */
+#ifndef GOHEAP_COMPAT_H
+#define GOHEAP_COMPAT_H
+
+#include <linux/mm.h>
+#include <linux/version.h>
+
+#ifndef CONFIG_64BIT
+#error "goheap needs a 64-bit kernel: references are 64 bits wide"
+#endif
+
+/* 6.3 made vm_area_struct.vm_flags constant and gave it setters. */
+static inline void goheap_vma_flags(struct vm_area_struct *vma,
+				    unsigned long set, unsigned long clear)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	vm_flags_mod(vma, set, clear);
+#else
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+#endif
+}
+
+/* 6.4 lets a fault hold the lock of its mapping instead of the mmap lock. */
+static inline bool goheap_fault_locks_mm(const struct vm_fault *vmf)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	return !(vmf->flags & FAULT_FLAG_VMA_LOCK);
+#else
+	return true;
+#endif
+}
+
+#endif /* GOHEAP_COMPAT_H */

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The device: every open() makes a heap, the last fput() ends it.
+ *
+ * What an open makes is a struct goheap_file with all that takes locks which
+ * must not be taken under the mmap lock: the collector thread, the entry in the
+ * CPU hotplug list, the folder in sysfs. The heap itself waits for its first
+ * use, so that GOHEAP_IOC_SETUP can still give it parameters; the first use may
+ * be an mmap(), and making a heap needs nothing but memory.
+ *
+ * Lifetime. Descriptors and user mappings hold the struct file, and with it the
+ * module. A command runs with the file held, so at release there is no mapping,
+ * no attachment, no handle stack and nobody who waits for the collector. Release
+ * goes backwards: nobody finds the heap in sysfs, no CPU flushes it, the thread
+ * has ended, and only then the heap goes.
+ *
+ * Tags. Two heaps get different tags as long as there are tags, so that a
+ * reference of one heap is not taken for one of the other; where a reference
+ * points is checked in any case.
+ */
+#include "gh_internal.h"
+#include "gh_heap.h"
+
+#include <linux/fs.h>
+#include <linux/idr.h>
+#include <linux/memcontrol.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/sched/mm.h>
+#include <linux/xarray.h>
+
+#include "cpuhp.h"
+#include "device.h"
+#include "inode.h"
+#include "ioctl.h"
+#include "map.h"
+#include "sysfs.h"
+
+/*
+ * Tags are no upper half of an address of a kernel or of a program, and no
+ * small number with either sign.
+ */
+#define TAG_FIRST	0x8100
+#define TAG_LAST	0xbeff
+
+#define DEFAULT_ASPACE_MIN	(64ULL << 30)
+
+static DEFINE_IDA(goheap_ids);
+static DEFINE_IDA(goheap_tags);
+
+/* The file of each heap, by the heap's address. */
+static DEFINE_XARRAY(goheap_heaps);
+
+/**
+ * goheap_file_of() - the file that a heap belongs to
+ * @heap: heap in use
+ *
+ * Return: the file.
+ */
+struct goheap_file *goheap_file_of(struct gh_heap *heap)
+{
+	return xa_load(&goheap_heaps, (unsigned long)heap);
+}
+
+/**
+ * goheap_default_aspace() - heap addresses of a heap that asks for none
+ *
+ * Addresses cost tables of 1/8192 of a byte each, so there may be many more
+ * than there can be memory: a heap needs room for large objects in spite of
+ * fragmentation.
+ * Return: bytes, a power of two.
+ */
+u64 goheap_default_aspace(void)
+{
+	u64 ram = (u64)totalram_pages() << PAGE_SHIFT;
+
+	return clamp_t(u64, roundup_pow_of_two(4 * ram), DEFAULT_ASPACE_MIN,
+		       GH_MAX_ASPACE);
+}
+
+/**
+ * goheap_aspace() - heap addresses that a heap has or would get
+ * @gf: file
+ *
+ * Context: may sleep; the mmap lock may be held.
+ * Return: bytes.
+ */
+u64 goheap_aspace(struct goheap_file *gf)
+{
+	u64 aspace;
+
+	mutex_lock(&gf->lock);
+	aspace = gf->heap ? gf->heap->aspace : gf->config.aspace;
+	mutex_unlock(&gf->lock);
+	return aspace;
+}
+
+static struct gh_heap *make_heap(struct goheap_file *gf)
+{
+	const struct gh_config cfg = {
+		.aspace = gf->config.aspace,
+		.tag = gf->tag,
+		.max_heap = gf->config.max_heap,
+	};
+	struct gh_heap *heap;
+	int err;
+
+	lockdep_assert_held(&gf->lock);
+	heap = gh_heap_create(&cfg);
+	if (IS_ERR(heap))
+		return heap;
+	err = xa_insert(&goheap_heaps, (unsigned long)heap, gf, GFP_KERNEL);
+	if (err) {
+		gh_heap_destroy(heap);
+		return ERR_PTR(err);
+	}
+	gh_gc_set_percent(heap, gf->config.gc_percent);
+	gh_gc_set_limit(heap, gf->config.memory_limit);
+	heap->invalidptr = gf->config.invalidptr;
+	return heap;
+}
+
+/**
+ * goheap_use() - the heap, made if this is its first use
+ * @gf: file
+ *
+ * Context: may sleep; the mmap lock may be held.
+ * Return: the heap or ERR_PTR(-ENOMEM).
+ */
+struct gh_heap *goheap_use(struct goheap_file *gf)
+{
+	struct gh_heap *heap = goheap_heap(gf);
+	struct mem_cgroup *old;
+
+	if (heap)
+		return heap;
+	mutex_lock(&gf->lock);
+	heap = gf->heap;
+	if (!heap) {
+		old = set_active_memcg(gf->memcg);
+		heap = make_heap(gf);
+		set_active_memcg(old);
+		if (!IS_ERR(heap))
+			/* Pairs with the load in goheap_heap(). */
+			smp_store_release(&gf->heap, heap);
+	}
+	mutex_unlock(&gf->lock);
+	return heap;
+}
+
+static void destroy_heap(struct goheap_file *gf)
+{
+	struct gh_heap *heap = gf->heap;
+
+	if (!heap)
+		return;
+	/* Destroying calls gh_port_depopulate(), which needs the file. */
+	gh_heap_destroy(heap);
+	xa_erase(&goheap_heaps, (unsigned long)heap);
+}
+
+/* Take a tag from the table, or share one if all are taken. */
+static int get_tag(struct goheap_file *gf)
+{
+	u32 first = TAG_FIRST +
+		(get_random_u32() * (u64)(TAG_LAST - TAG_FIRST + 1) >> 32);
+	int tag;
+
+	tag = ida_alloc_range(&goheap_tags, first, TAG_LAST, GFP_KERNEL);
+	if (tag == -ENOSPC)
+		tag = ida_alloc_range(&goheap_tags, TAG_FIRST, first,
+				      GFP_KERNEL);
+	if (tag < 0 && tag != -ENOSPC)
+		return tag;
+	gf->tag_reserved = tag >= 0;
+	gf->tag = tag >= 0 ? tag : first;
+	return 0;
+}
+
+static void put_tag(struct goheap_file *gf)
+{
+	if (gf->tag_reserved)
+		ida_free(&goheap_tags, gf->tag);
+}
+
+/* The members that cannot fail. */
+static void init_file(struct goheap_file *gf)
+{
+	mutex_init(&gf->lock);
+	mutex_init(&gf->attach_lock);
+	hash_init(gf->attachments);
+	INIT_LIST_HEAD(&gf->node);
+	gf->config = (struct goheap_config) {
+		.aspace = goheap_default_aspace(),
+		.gc_percent = 100,
+		.memory_limit = S64_MAX,
+		.invalidptr = true,
+	};
+}
+
+/* Names of the heap: number, tag, inode. */
+static int get_names(struct goheap_file *gf)
+{
+	int err;
+
+	err = ida_alloc_min(&goheap_ids, 1, GFP_KERNEL);
+	if (err < 0)
+		return err;
+	gf->id = err;
+	err = get_tag(gf);
+	if (err)
+		goto put_id;
+	gf->inode = goheap_inode_new();
+	if (IS_ERR(gf->inode)) {
+		err = PTR_ERR(gf->inode);
+		goto put_tag;
+	}
+	return 0;
+
+put_tag:
+	put_tag(gf);
+put_id:
+	ida_free(&goheap_ids, gf->id);
+	return err;
+}
+
+static void put_names(struct goheap_file *gf)
+{
+	goheap_inode_free(gf->inode);
+	put_tag(gf);
+	ida_free(&goheap_ids, gf->id);
+}
+
+/**
+ * goheap_file_new() - make a file without anything that runs or shows it
+ *
+ * Context: may sleep; no lock held. The cgroup of current will pay.
+ * Return: the file or ERR_PTR().
+ */
+struct goheap_file *goheap_file_new(void)
+{
+	struct goheap_file *gf = kzalloc(sizeof(*gf), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!gf)
+		return ERR_PTR(-ENOMEM);
+	init_file(gf);
+	gf->memcg = get_mem_cgroup_from_mm(current->mm);
+	err = get_names(gf);
+	if (err) {
+		mem_cgroup_put(gf->memcg);
+		kfree(gf);
+		return ERR_PTR(err);
+	}
+	return gf;
+}
+
+/**
+ * goheap_file_free() - free a file and its heap
+ * @gf: file that nobody uses any more
+ *
+ * Context: may sleep; no lock held.
+ */
+void goheap_file_free(struct goheap_file *gf)
+{
+	WARN_ON_ONCE(!hash_empty(gf->attachments));
+	destroy_heap(gf);
+	put_names(gf);
+	mem_cgroup_put(gf->memcg);
+	kfree(gf);
+}
+
+static int goheap_open(struct inode *inode, struct file *file)
+{
+	struct goheap_file *gf = goheap_file_new();
+	int err;
+
+	if (IS_ERR(gf))
+		return PTR_ERR(gf);
+	err = goheap_worker_start(gf);
+	if (err)
+		goto free_file;
+	err = goheap_cpuhp_add(gf);
+	if (err)
+		goto stop_worker;
+	err = goheap_sysfs_add(gf);
+	if (err)
+		goto remove_cpuhp;
+
+	file->private_data = gf;
+	file->f_mapping = gf->inode->i_mapping;
+	return nonseekable_open(inode, file);
+
+remove_cpuhp:
+	goheap_cpuhp_remove(gf);
+stop_worker:
+	goheap_worker_stop(gf);
+free_file:
+	goheap_file_free(gf);
+	return err;
+}
+
+static int goheap_release(struct inode *inode, struct file *file)
+{
+	struct goheap_file *gf = file->private_data;
+
+	goheap_sysfs_remove(gf);
+	goheap_cpuhp_remove(gf);
+	goheap_worker_stop(gf);
+	goheap_file_free(gf);
+	return 0;
+}
+
+static const struct file_operations goheap_fops = {
+	.owner = THIS_MODULE,
+	.open = goheap_open,
+	.release = goheap_release,
+	.unlocked_ioctl = goheap_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = goheap_mmap,
+};
+
+static struct miscdevice goheap_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "goheap",
+	.fops = &goheap_fops,
+	.mode = 0666,
+};
+
+/**
+ * goheap_device_init() - let programs open heaps
+ *
+ * Return: 0 or -errno.
+ */
+int goheap_device_init(void)
+{
+	return misc_register(&goheap_misc);
+}
+
+/**
+ * goheap_device_exit() - undo goheap_device_init(); no heap is left
+ */
+void goheap_device_exit(void)
+{
+	misc_deregister(&goheap_misc);
+	WARN_ON_ONCE(!xa_empty(&goheap_heaps));
+	ida_destroy(&goheap_tags);
+	ida_destroy(&goheap_ids);
+}

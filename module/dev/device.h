@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef GOHEAP_DEVICE_H
+#define GOHEAP_DEVICE_H
+
+#include <linux/atomic.h>
+#include <linux/hashtable.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+#include "worker.h"
+
+struct file;
+struct gh_heap;
+struct goheap_dir;
+struct inode;
+struct mem_cgroup;
+
+/**
+ * struct goheap_config - parameters of a heap that is not in use yet
+ * @aspace: bytes of heap addresses
+ * @max_heap: hard ceiling in bytes, 0 for none
+ * @gc_percent: GOGC
+ * @memory_limit: GOMEMLIMIT
+ * @invalidptr: report bad references
+ */
+struct goheap_config {
+	u64 aspace;
+	u64 max_heap;
+	s64 gc_percent;
+	s64 memory_limit;
+	bool invalidptr;
+};
+
+/**
+ * struct goheap_file - what one open() of the device makes
+ * @id: name in sysfs and of the collector thread
+ * @tag: upper 16 bits of the heap's references
+ * @tag_reserved: @tag is taken from the table of tags and has to be put back
+ * @gctrace: write a line to the kernel log for each cycle
+ * @memcg: cgroup of the opener, which pays for the heap's memory; may be NULL
+ * @inode: private inode; its mapping finds every user mapping of this heap
+ * @lock: protects @config and the making of @heap; taken with the mmap lock
+ *	held, so user memory must not be touched under it
+ * @config: parameters as long as @heap is NULL
+ * @heap: the heap once it is in use; published with smp_store_release() and
+ *	constant from then on
+ * @attach_lock: protects @attachments, the lists of stacks in them, and the
+ *	counts of mappings; inside of the mmap lock and gh_heap.world
+ * @attachments: struct goheap_attachment by mm; readable under RCU
+ * @worker: the collector thread
+ * @dir: folder in sysfs
+ * @node: on the list of all heaps in sysfs.c
+ * @cpu_node: on the list of the CPU hotplug state
+ * @faults: page faults answered on the objects
+ * @fault_pages: OS pages mapped by them
+ * @stack_pages: OS pages of handle stacks
+ *
+ * Lives from open() to the last fput(): descriptors and mappings hold the
+ * struct file, and commands run on behalf of one of them.
+ */
+struct goheap_file {
+	u32 id;
+	u16 tag;
+	bool tag_reserved;
+	bool gctrace;
+	struct mem_cgroup *memcg;
+	struct inode *inode;
+
+	struct mutex lock;		/* config, making of heap */
+	struct goheap_config config;
+	struct gh_heap *heap;
+
+	struct mutex attach_lock;	/* attachments, stacks, VMA counts */
+	DECLARE_HASHTABLE(attachments, 4);
+
+	struct goheap_worker worker;
+	struct goheap_dir *dir;
+	struct list_head node;
+	struct hlist_node cpu_node;
+
+	atomic64_t faults;
+	atomic64_t fault_pages;
+	atomic64_t stack_pages;
+};
+
+/* The heap if it is in use, else NULL. */
+static inline struct gh_heap *goheap_heap(struct goheap_file *gf)
+{
+	/* Pairs with the store in goheap_use(). */
+	return smp_load_acquire(&gf->heap);
+}
+
+struct goheap_file *goheap_file_new(void);
+void goheap_file_free(struct goheap_file *gf);
+struct gh_heap *goheap_use(struct goheap_file *gf);
+struct goheap_file *goheap_file_of(struct gh_heap *heap);
+u64 goheap_default_aspace(void);
+u64 goheap_aspace(struct goheap_file *gf);
+
+int goheap_device_init(void);
+void goheap_device_exit(void);
+
+#endif /* GOHEAP_DEVICE_H */

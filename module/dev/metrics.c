@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Metrics: the numbers in sysfs, under the names that Go's runtime/metrics has
+ * for them and with the same meaning.
+ *
+ * All are differences of two 64-bit members of struct goheap_view, or one
+ * member. So a metric is a row of a table, a sum over heaps is a sum of views
+ * word by word, and a difference of sums is the sum of the differences.
+ *
+ * A heap that has ended leaves its cumulative numbers behind: objects it still
+ * had count as freed, all else is gone.
+ */
+#include "gh_internal.h"
+#include "gh_heap.h"
+
+#include "device.h"
+#include "metrics.h"
+#include "stats.h"
+
+#define VIEW(_member)	offsetof(struct goheap_view, _member)
+
+#define METRIC(_folder, _name, _value)					\
+	{ GOHEAP_FOLDER_##_folder, _name, VIEW(_value), 0, true }
+#define DIFFERENCE(_folder, _name, _value, _minus)			\
+	{ GOHEAP_FOLDER_##_folder, _name, VIEW(_value), VIEW(_minus), true }
+#define OF_ONE_HEAP(_folder, _name, _value)				\
+	{ GOHEAP_FOLDER_##_folder, _name, VIEW(_value), 0, false }
+
+const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
+	DIFFERENCE(GC_CYCLES, "automatic:gc-cycles",
+		   st.num_gc, st.num_forced_gc),
+	METRIC(GC_CYCLES, "forced:gc-cycles", st.num_forced_gc),
+	METRIC(GC_CYCLES, "total:gc-cycles", st.num_gc),
+	OF_ONE_HEAP(GC, "gogc:percent", gc_percent),
+	OF_ONE_HEAP(GC, "gomemlimit:bytes", memory_limit),
+	METRIC(GC_HEAP, "allocs:bytes", st.total_alloc),
+	DIFFERENCE(GC_HEAP, "allocs:objects", st.mallocs, st.tiny_allocs),
+	DIFFERENCE(GC_HEAP, "frees:bytes", st.total_alloc, st.alloc),
+	DIFFERENCE(GC_HEAP, "frees:objects", st.frees, st.tiny_allocs),
+	OF_ONE_HEAP(GC_HEAP, "goal:bytes", st.next_gc),
+	METRIC(GC_HEAP, "live:bytes", st.heap_marked),
+	METRIC(GC_HEAP, "objects:objects", st.heap_objects),
+	METRIC(GC_TINY, "allocs:objects", st.tiny_allocs),
+	METRIC(GC_SCAN, "globals:bytes", global_scan),
+	METRIC(GC_SCAN, "stack:bytes", stack_scan),
+	DIFFERENCE(HEAP, "free:bytes", st.heap_idle, st.heap_released),
+	METRIC(HEAP, "objects:bytes", st.alloc),
+	METRIC(HEAP, "released:bytes", st.heap_released),
+	METRIC(HEAP, "stacks:bytes", stacks),
+	DIFFERENCE(HEAP, "unused:bytes", st.heap_inuse, st.alloc),
+	METRIC(MCACHE, "inuse:bytes", st.mcache_inuse),
+	METRIC(MSPAN, "inuse:bytes", st.mspan_inuse),
+	METRIC(METADATA, "other:bytes", st.gc_sys),
+	METRIC(CLASSES, "total:bytes", st.sys),
+	OF_ONE_HEAP(SCHED, "gomaxprocs:threads", nr_cpus),
+	/* Not Go's. */
+	METRIC(GC, "invalid-refs:refs", st.invalid_refs),
+	METRIC(GC, "pause-total:ns", st.pause_total_ns),
+	METRIC(MEMORY, "faults:faults", st.faults),
+	METRIC(MEMORY, "fault-pages:pages", st.fault_pages),
+};
+
+static u64 member(const struct goheap_view *v, u16 offset)
+{
+	return *(const u64 *)((const char *)v + offset);
+}
+
+/**
+ * goheap_metric_value() - compute a metric
+ * @m: metric
+ * @v: of one heap or of a sum
+ *
+ * Members are read one after another from a heap at work, so that a difference
+ * can come out negative for once; it is 0 then.
+ * Return: the number to show.
+ */
+s64 goheap_metric_value(const struct goheap_metric *m,
+			const struct goheap_view *v)
+{
+	s64 value = member(v, m->value);
+
+	if (!m->minus)
+		return value;
+	return max_t(s64, value - (s64)member(v, m->minus), 0);
+}
+
+/**
+ * goheap_view_read() - read all that metrics need
+ * @gf: file, its heap in use or not
+ * @v: out
+ */
+void goheap_view_read(struct goheap_file *gf, struct goheap_view *v)
+{
+	struct gh_heap *heap = goheap_heap(gf);
+	struct gh_cycle c = { };
+
+	BUILD_BUG_ON(sizeof(*v) % sizeof(u64));
+	memset(v, 0, sizeof(*v));
+	goheap_stats_read(gf, &v->st);
+	if (heap)
+		gh_gc_get_cycle(heap, 0, &c);
+	v->stack_scan = c.stack_bytes;
+	v->global_scan = c.global_bytes;
+	v->stacks = goheap_stack_bytes(gf);
+	v->gc_percent = heap ? READ_ONCE(heap->gc_percent) :
+			       READ_ONCE(gf->config.gc_percent);
+	v->memory_limit = heap ? READ_ONCE(heap->memory_limit) :
+				 READ_ONCE(gf->config.memory_limit);
+	v->nr_cpus = num_online_cpus();
+}
+
+/**
+ * goheap_view_add() - add a view to a sum
+ * @sum: sum
+ * @v: what to add
+ */
+void goheap_view_add(struct goheap_view *sum, const struct goheap_view *v)
+{
+	const u64 *from = (const u64 *)v;
+	u64 *to = (u64 *)sum;
+	size_t i;
+
+	for (i = 0; i < sizeof(*v) / sizeof(u64); i++)
+		to[i] += from[i];
+}
+
+/**
+ * goheap_view_bury() - add what outlives a heap to a sum
+ * @dead: sum of heaps that have ended
+ * @v: last view of a heap
+ */
+void goheap_view_bury(struct goheap_view *dead, const struct goheap_view *v)
+{
+	struct goheap_stats *st = &dead->st;
+
+	st->total_alloc += v->st.total_alloc;
+	st->mallocs += v->st.mallocs;
+	st->frees += v->st.mallocs;
+	st->tiny_allocs += v->st.tiny_allocs;
+	st->num_gc += v->st.num_gc;
+	st->num_forced_gc += v->st.num_forced_gc;
+	st->pause_total_ns += v->st.pause_total_ns;
+	st->invalid_refs += v->st.invalid_refs;
+	st->faults += v->st.faults;
+	st->fault_pages += v->st.fault_pages;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef GOHEAP_METRICS_H
+#define GOHEAP_METRICS_H
+
+#include <linux/goheap.h>
+#include <linux/types.h>
+
+struct goheap_file;
+
+/**
+ * struct goheap_view - what metrics are computed from
+ * @st: statistics
+ * @stack_scan: bytes of handle stacks that the last cycle scanned
+ * @global_scan: bytes of pinned roots that it scanned
+ * @stacks: bytes of handle stacks
+ * @gc_percent: GOGC, -1 for off
+ * @memory_limit: GOMEMLIMIT
+ * @nr_cpus: CPUs that the heap can use
+ *
+ * Members of 64 bits only.
+ */
+struct goheap_view {
+	struct goheap_stats st;
+	u64 stack_scan;
+	u64 global_scan;
+	u64 stacks;
+	u64 gc_percent;
+	u64 memory_limit;
+	u64 nr_cpus;
+};
+
+/* Folders of metrics; each one's parent comes before it. */
+enum goheap_folder {
+	GOHEAP_FOLDER_TOP,
+	GOHEAP_FOLDER_GC,
+	GOHEAP_FOLDER_GC_CYCLES,
+	GOHEAP_FOLDER_GC_HEAP,
+	GOHEAP_FOLDER_GC_TINY,
+	GOHEAP_FOLDER_GC_SCAN,
+	GOHEAP_FOLDER_MEMORY,
+	GOHEAP_FOLDER_CLASSES,
+	GOHEAP_FOLDER_HEAP,
+	GOHEAP_FOLDER_METADATA,
+	GOHEAP_FOLDER_MCACHE,
+	GOHEAP_FOLDER_MSPAN,
+	GOHEAP_FOLDER_SCHED,
+	GOHEAP_NR_FOLDERS,
+};
+
+/**
+ * struct goheap_metric - one file
+ * @folder: enum goheap_folder
+ * @name: name of the file: name and unit of the metric
+ * @value: offset of the value in struct goheap_view
+ * @minus: offset of what is subtracted from it, 0 for nothing
+ * @summed: has a sum over all heaps
+ */
+struct goheap_metric {
+	u8 folder;
+	const char *name;
+	u16 value;
+	u16 minus;
+	bool summed;
+};
+
+#define GOHEAP_NR_METRICS	29
+
+extern const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS];
+
+s64 goheap_metric_value(const struct goheap_metric *m,
+			const struct goheap_view *v);
+void goheap_view_read(struct goheap_file *gf, struct goheap_view *v);
+void goheap_view_add(struct goheap_view *sum, const struct goheap_view *v);
+void goheap_view_bury(struct goheap_view *dead, const struct goheap_view *v);
+
+#endif /* GOHEAP_METRICS_H */

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The gctrace line of a cycle, as Go's runtime writes it:
+ *
+ *	gc 7 @1.234s 5%: 0.10+2.3+0.052 ms clock, 0.20+0/2.1/0+0.10 ms cpu,
+ *	4->4->2 MB, 4 MB goal, 0 MB stacks, 0 MB globals, 2 P (forced)
+ *
+ * (in one line). The three wall times are those of finishing the sweep and
+ * stopping, of marking, and of ending the cycle. CPU time of the first and the
+ * last is counted for all CPUs, as Go does, since no program runs on any; that
+ * of marking is assists, collector and idle workers, of which only the
+ * collector exists here.
+ *
+ * Milliseconds have two significant digits, but no digits below a microsecond
+ * and none below the point from 10 ms on. No floating point: a number is kept
+ * in microseconds and cut to a number of decimals.
+ */
+#include "gh_internal.h"
+#include "gh_heap.h"
+
+#include "trace_line.h"
+
+/* A buffer that is being filled. */
+struct line {
+	char *buf;
+	size_t size;
+	int len;
+};
+
+static __printf(2, 3) void add(struct line *l, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	l->len += vscnprintf(l->buf + l->len, l->size - l->len, fmt, args);
+	va_end(args);
+}
+
+/* @value / 10^@decimals. */
+static void add_decimal(struct line *l, u64 value, unsigned int decimals)
+{
+	u32 unit = 1;
+	unsigned int i;
+
+	for (i = 0; i < decimals; i++)
+		unit *= 10;
+	add(l, "%llu", value / unit);
+	if (decimals)
+		add(l, ".%0*llu", decimals, value % unit);
+}
+
+static void add_ms(struct line *l, u64 ns)
+{
+	unsigned int decimals = 3;
+	u64 us = ns / NSEC_PER_USEC;
+
+	if (!us || us >= 10 * USEC_PER_MSEC) {
+		add(l, "%llu", us / USEC_PER_MSEC);
+		return;
+	}
+	for (; us >= 100; us /= 10)
+		decimals--;
+	add_decimal(l, us, decimals);
+}
+
+static void add_times(struct line *l, const struct gh_cycle *c)
+{
+	add_ms(l, c->setup_ns);
+	add(l, "+");
+	add_ms(l, c->mark_ns);
+	add(l, "+");
+	add_ms(l, c->term_ns);
+	add(l, " ms clock, ");
+	add_ms(l, c->setup_ns * c->nr_cpus);
+	add(l, "+0/");
+	add_ms(l, min(c->cpu_ns, c->mark_ns));
+	add(l, "/0+");
+	add_ms(l, c->term_ns * c->nr_cpus);
+	add(l, " ms cpu, ");
+}
+
+/**
+ * goheap_trace_line() - write the line of a cycle
+ * @buf: where to
+ * @size: size of @buf, GOHEAP_TRACE_LINE
+ * @c: record of the cycle
+ *
+ * Return: length of the line, without a newline.
+ */
+int goheap_trace_line(char *buf, size_t size, const struct gh_cycle *c)
+{
+	struct line l = { .buf = buf, .size = size };
+
+	add(&l, "gc %llu @", c->cycle);
+	add_decimal(&l, c->start_ns / NSEC_PER_MSEC, 3);
+	add(&l, "s %u%%: ", c->cpu_permille / 10);
+	add_times(&l, c);
+	add(&l, "%llu->%llu->%llu MB, ", c->heap_start >> 20,
+	    c->heap_end >> 20, c->heap_marked >> 20);
+	add(&l, "%llu MB goal, %llu MB stacks, %llu MB globals, %u P",
+	    c->goal >> 20, c->stack_bytes >> 20, c->global_bytes >> 20,
+	    c->nr_cpus);
+	if (c->reason == GH_CYCLE_FORCED)
+		add(&l, " (forced)");
+	return l.len;
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The collector thread of a heap. It alone runs cycles; everybody else posts a
+ * request and waits.
+ *
+ * Cycles are numbered from 1, and four counters say how far the thread is:
+ *
+ *	wanted >= started >= marked >= swept
+ *
+ * The thread runs cycle started + 1 when it is wanted, and by then all earlier
+ * ones have been swept. Three kinds of requests differ in the cycle n they want
+ * and in what they wait for:
+ *
+ *	a program collects	n = started + 1			swept >= n
+ *	the ceiling was hit	n = started + 1			marked >= n
+ *	the goal was reached	the cycle that is marking, if	marked >= n
+ *				there is one; none, if the goal
+ *				is no longer reached; else
+ *				n = started + 1
+ *
+ * A cycle looks at roots after it has been started, so cycle started + 1 sees
+ * all that was true when the request came, and a cycle that was started before
+ * may not. Requests that come before the thread has started that cycle share
+ * it. wanted is never more than started + 1, so at most one cycle is owed.
+ *
+ * A caller that stops waiting takes nothing back: the cycle runs.
+ *
+ * Stopping. At release nobody waits, since whoever waits holds the file. The
+ * thread finishes the cycle it is in. It needs no handshake at its start: it
+ * finds requests that were posted before its first instruction.
+ */
+#include "gh_internal.h"
+#include "gh_heap.h"
+#include "gh_port.h"
+
+#include <linux/kthread.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+
+#include "device.h"
+#include "trace_line.h"
+
+static bool work_to_do(struct goheap_worker *w)
+{
+	return READ_ONCE(w->wanted) > w->started || kthread_should_stop();
+}
+
+/* Begin the next cycle; returns why. */
+static int start_cycle(struct goheap_worker *w)
+{
+	int reason;
+
+	spin_lock(&w->lock);
+	w->started++;
+	reason = w->reason;
+	spin_unlock(&w->lock);
+	return reason;
+}
+
+/* Publish that @counter has reached the current cycle. */
+static void finish(struct goheap_worker *w, u64 *counter)
+{
+	spin_lock(&w->lock);
+	WRITE_ONCE(*counter, w->started);
+	spin_unlock(&w->lock);
+	wake_up_all(&w->done);
+}
+
+static int collector(void *data)
+{
+	struct goheap_file *gf = data;
+	struct goheap_worker *w = &gf->worker;
+	struct mem_cgroup *old = set_active_memcg(gf->memcg);
+
+	for (;;) {
+		wait_event_idle(w->wake, work_to_do(w));
+		if (kthread_should_stop())
+			break;
+		gh_gc_mark_cycle(goheap_heap(gf), start_cycle(w));
+		finish(w, &w->marked);
+		gh_gc_sweep(goheap_heap(gf));
+		finish(w, &w->swept);
+	}
+	set_active_memcg(old);
+	return 0;
+}
+
+/* A program's wish outranks the ceiling, and that the goal, in the records. */
+static int stronger(int a, int b)
+{
+	if (a == GH_CYCLE_FORCED || b == GH_CYCLE_FORCED)
+		return GH_CYCLE_FORCED;
+	return a == GH_CYCLE_HEAP ? b : a;
+}
+
+/* Make sure that cycle started + 1 will run; returns its number. */
+static u64 want_next(struct goheap_worker *w, int reason)
+{
+	u64 n = w->started + 1;
+
+	lockdep_assert_held(&w->lock);
+	w->reason = w->wanted == n ? stronger(w->reason, reason) : reason;
+	WRITE_ONCE(w->wanted, n);
+	wake_up(&w->wake);
+	return n;
+}
+
+/* Number of the cycle to wait for because the goal was reached, or 0. */
+static u64 want_for_goal(struct gh_heap *heap, struct goheap_worker *w)
+{
+	lockdep_assert_held(&w->lock);
+	if (w->started != w->marked)
+		return w->started;
+	if (!gh_gc_triggered(heap))
+		return 0;
+	return want_next(w, GH_CYCLE_HEAP);
+}
+
+/**
+ * gh_port_collect() - have a cycle run and wait for the end of its marking
+ * @heap: heap
+ * @reason: enum gh_cycle_reason
+ *
+ * Context: may sleep; no lock held.
+ * Return: 0, or -EINTR if the caller is being killed.
+ */
+int gh_port_collect(struct gh_heap *heap, int reason)
+{
+	struct goheap_worker *w = &goheap_file_of(heap)->worker;
+	u64 n;
+
+	might_sleep();
+#ifdef GH_TESTS
+	/* A test's heap has no thread; the test is its collector. */
+	if (!w->task) {
+		gh_gc_mark_cycle(heap, reason);
+		return 0;
+	}
+#endif
+	spin_lock(&w->lock);
+	n = reason == GH_CYCLE_HEAP ? want_for_goal(heap, w) :
+				      want_next(w, reason);
+	spin_unlock(&w->lock);
+	if (wait_event_killable(w->done, READ_ONCE(w->marked) >= n))
+		return -EINTR;
+	return 0;
+}
+
+/**
+ * goheap_worker_collect() - collect because a program says so
+ * @gf: file whose heap is in use
+ *
+ * Waits until a cycle that starts after the call has been swept.
+ * Context: may sleep; no lock held.
+ * Return: 0, or -EINTR if a signal came; the cycle runs nevertheless.
+ */
+int goheap_worker_collect(struct goheap_file *gf)
+{
+	struct goheap_worker *w = &gf->worker;
+	u64 n;
+
+	might_sleep();
+	spin_lock(&w->lock);
+	n = want_next(w, GH_CYCLE_FORCED);
+	spin_unlock(&w->lock);
+	if (wait_event_interruptible(w->done, READ_ONCE(w->swept) >= n))
+		return -EINTR;
+	return 0;
+}
+
+/**
+ * gh_port_cpu_ns() - CPU time of the calling thread in ns
+ *
+ * The scheduler's sum is as of the last tick or context switch; what came since
+ * is added here, and at most the time between two ticks, because the two clocks
+ * drift apart where time of interrupts is accounted.
+ * Return: nanoseconds.
+ */
+u64 gh_port_cpu_ns(void)
+{
+	u64 sum, slice;
+
+	preempt_disable();
+	sum = current->se.sum_exec_runtime;
+	slice = local_clock() - current->se.exec_start;
+	preempt_enable();
+	return sum + min_t(u64, slice, TICK_NSEC);
+}
+
+/**
+ * gh_port_trace_cycle() - report a finished cycle where gctrace asks for it
+ * @heap: heap
+ * @c: its record
+ *
+ * Context: collector; no lock held.
+ */
+void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c)
+{
+	struct goheap_file *gf = goheap_file_of(heap);
+	char line[GOHEAP_TRACE_LINE];
+
+	if (!READ_ONCE(gf->gctrace))
+		return;
+	goheap_trace_line(line, sizeof(line), c);
+	pr_info("goheap: heap %u: %s\n", gf->id, line);
+}
+
+/**
+ * goheap_worker_start() - start the collector thread of a new file
+ * @gf: file
+ *
+ * Return: 0 or -errno.
+ */
+int goheap_worker_start(struct goheap_file *gf)
+{
+	struct goheap_worker *w = &gf->worker;
+
+	spin_lock_init(&w->lock);
+	init_waitqueue_head(&w->wake);
+	init_waitqueue_head(&w->done);
+	w->task = kthread_run(collector, gf, "goheap-gc/%u", gf->id);
+	return PTR_ERR_OR_ZERO(w->task);
+}
+
+/**
+ * goheap_worker_stop() - end the collector thread
+ * @gf: file that nobody uses any more
+ *
+ * Context: may sleep; waits for a cycle that is under way.
+ */
+void goheap_worker_stop(struct goheap_file *gf)
+{
+	struct goheap_worker *w = &gf->worker;
+
+	/* Only to find mistakes: nothing depends on the answer. */
+	WARN_ON_ONCE(waitqueue_active(&w->done));
+	kthread_stop(w->task);
+}
