@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Frames and locals: the part of a thread's handle stack that the program
+ * pushes to and pops from.
+ *
+ * A slot is written before top rises over it, and what a thread stored into
+ * objects is stored before top falls; goheap_store() and the stores to top
+ * are releases, and a collection that takes the mappings away sees them in
+ * that order.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* goheap_frame_begin() for another heap than the thread used last. */
+goheap_frame goheap_frame_begin_slow(struct goheap *h)
+{
+	struct gh_thread *t = gh_thread_find(h);
+
+	return t ? t->pub.locals->top : 0;
+}
+
+/* goheap_frame_end() for another heap than the thread used last. */
+void goheap_frame_end_slow(struct goheap *h, goheap_frame frame)
+{
+	if (gh_thread_find(h))
+		goheap_frame_end(h, frame);
+}
+
+static goheap_ref *push(struct gh_thread *t, goheap_ref ref)
+{
+	struct goheap_stack *locals = t->pub.locals;
+	uint64_t top = locals->top;
+
+	if (top >= t->pub.nr_locals) {
+		gh_error(ENOSPC, "handle stack exceeds its limit of %zu bytes",
+			 t->locals_bytes);
+		return NULL;
+	}
+	locals->slots[top] = ref;
+	__atomic_store_n(&locals->top, top + 1, __ATOMIC_RELEASE);
+	return &locals->slots[top];
+}
+
+/**
+ * goheap_frame_return() - end a frame but keep one object
+ * @h: the heap
+ * @frame: result of goheap_frame_begin() in the same thread
+ * @ref: the object, which something must still keep; or 0
+ *
+ * As goheap_frame_end(), but the frame around it keeps @ref.
+ *
+ * Return: @ref; 0 with errno ENOSPC if the thread's handle stack is full,
+ * which cannot be if the frame allocated anything.
+ */
+goheap_ref goheap_frame_return(struct goheap *h, goheap_frame frame,
+			       goheap_ref ref)
+{
+	struct gh_thread *t = (struct gh_thread *)goheap_self;
+
+	if (!ref) {
+		goheap_frame_end(h, frame);
+		return 0;
+	}
+	if (t->pub.heap != h)
+		t = gh_thread_get(h);
+	if (!t)
+		return 0;
+	if (frame >= t->pub.locals->top)
+		return push(t, ref) ? ref : 0;
+	t->pub.locals->slots[frame] = ref;
+	__atomic_store_n(&t->pub.locals->top, frame + 1, __ATOMIC_RELEASE);
+	return ref;
+}
+
+/**
+ * goheap_var() - a variable that keeps what it refers to
+ * @h: the heap
+ * @ref: its first value, or 0
+ *
+ * The variable is written with goheap_store() and lives until the thread's
+ * current frame ends.
+ *
+ * Return: the variable, or NULL with errno ENOSPC if the thread's handle stack
+ * is full, or as goheap_new() sets it if it could not be made.
+ */
+goheap_ref *goheap_var(struct goheap *h, goheap_ref ref)
+{
+	struct gh_thread *t = gh_thread_get(h);
+
+	return t ? push(t, ref) : NULL;
+}
+
+/**
+ * goheap_local() - keep an object until the current frame ends
+ * @h: the heap
+ * @ref: a reference that was loaded from somewhere, or 0
+ *
+ * Return: @ref, or 0 with errno as goheap_var().
+ */
+goheap_ref goheap_local(struct goheap *h, goheap_ref ref)
+{
+	return ref && goheap_var(h, ref) ? ref : 0;
+}
+
+/**
+ * goheap_set_max_stack() - limit of the locals of a thread
+ * @h: the heap
+ * @bytes: largest size in bytes of a thread's locals, 8 for each; rounded up
+ *	to whole pages
+ *
+ * Holds for threads that first use the heap after the call. The default is
+ * 64 MiB; memory is used only for what is in use.
+ *
+ * Return: the limit before the call, or 0 with errno EINVAL for a limit of 0 or
+ * above GOHEAP_STACK_MAX.
+ */
+size_t goheap_set_max_stack(struct goheap *h, size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (!bytes || bytes > GOHEAP_STACK_MAX) {
+		gh_error(EINVAL, "a handle stack has 1 to %llu bytes",
+			 (unsigned long long)GOHEAP_STACK_MAX);
+		return 0;
+	}
+	bytes = (bytes + page - 1) & ~(page - 1);
+	return __atomic_exchange_n(&gh_heap_of(h)->max_stack, bytes,
+				   __ATOMIC_RELAXED);
+}

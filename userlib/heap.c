@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Open heaps: the device file and the mapping of its objects.
+ *
+ * fork(): mappings of a heap are not inherited. A child maps each open heap
+ * again before fork() returns there, at the same address, which no one else
+ * can have taken yet unless an earlier fork handler did; so pointers into the
+ * heap usually hold in the child. It starts without roots and handle stacks;
+ * the parent's, which still keep the objects, are the parent's to drop.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+pthread_mutex_t gh_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Open heaps; under gh_lock. */
+static struct gh_heap *heaps;
+
+/* Process that the mappings belong to; under gh_lock. */
+static pid_t owner;
+
+/* A command that waits again when a signal interrupts it. */
+int gh_ioctl(struct goheap *h, unsigned long command, void *arg)
+{
+	int saved = errno;
+	int ret;
+
+	do {
+		ret = ioctl(gh_heap_of(h)->fd, command, arg);
+	} while (ret < 0 && errno == EINTR);
+	if (ret < 0)
+		return gh_error(errno, "%s", strerror(errno));
+	errno = saved;
+	return 0;
+}
+
+/* Map the objects, at the address they had in the parent if there is one. */
+static int map_objects(struct gh_heap *heap)
+{
+	size_t length = heap->info.address_space;
+	uint64_t tag_bits = (uint64_t)heap->info.tag << GOHEAP_REF_TAG_SHIFT;
+	void *base = MAP_FAILED;
+
+	if (length != heap->info.address_space)
+		return gh_error(ENOMEM,
+				"heap is larger than the address space");
+	if (heap->pub.base)
+		base = mmap((void *)heap->pub.base, length,
+			    PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+			    heap->fd, (off_t)GOHEAP_MMAP_OBJECTS);
+	if (base == MAP_FAILED)
+		base = mmap(NULL, length, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_NORESERVE, heap->fd,
+			    (off_t)GOHEAP_MMAP_OBJECTS);
+	if (base == MAP_FAILED)
+		return gh_error(errno, "cannot map the heap: %s",
+				strerror(errno));
+	madvise(base, length, MADV_DONTFORK);
+	heap->pub.base = (uintptr_t)base;
+	heap->pub.bias = (uintptr_t)base - (uintptr_t)tag_bits;
+	heap->pub.tag_bits = tag_bits;
+	heap->attached = true;
+	return 0;
+}
+
+/* The parent's mappings are not there: start anew. Called under gh_lock. */
+void gh_heaps_after_fork(void)
+{
+	struct gh_heap *heap;
+
+	owner = getpid();
+	gh_threads_after_fork(heaps);
+	for (heap = heaps; heap; heap = heap->next) {
+		heap->attached = false;
+		map_objects(heap);
+	}
+}
+
+static void fork_prepare(void)
+{
+	pthread_mutex_lock(&gh_lock);
+}
+
+static void fork_parent(void)
+{
+	pthread_mutex_unlock(&gh_lock);
+}
+
+static void fork_child(void)
+{
+	int saved = errno;
+
+	gh_heaps_after_fork();
+	for (struct gh_heap *heap = heaps; heap; heap = heap->next)
+		pthread_mutex_init(&heap->trace_lock, NULL);
+	pthread_mutex_init(&gh_lock, NULL);
+	errno = saved;
+}
+
+static void register_fork_handlers(void)
+{
+	pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
+static int get_info(int fd, struct goheap_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->size = sizeof(*info);
+	if (!ioctl(fd, GOHEAP_IOC_INFO, info)) {
+		if (info->abi && info->tag)
+			return 0;
+		errno = EPROTO;
+	}
+	return gh_error(errno, "not a goheap device: %s", strerror(errno));
+}
+
+static int set_up(int fd, const struct goheap_open_params *params)
+{
+	struct goheap_setup setup = {
+		.size = sizeof(setup),
+		.address_space = params->address_space,
+		.max_heap = params->max_heap,
+	};
+
+	if (!params->address_space && !params->max_heap)
+		return 0;
+	if (ioctl(fd, GOHEAP_IOC_SETUP, &setup))
+		return gh_error(errno, "cannot set up the heap: %s",
+				strerror(errno));
+	return 0;
+}
+
+static void link_heap(struct gh_heap *heap)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, register_fork_handlers);
+	pthread_mutex_lock(&gh_lock);
+	if (owner != getpid())
+		gh_heaps_after_fork();
+	heap->next = heaps;
+	heaps = heap;
+	pthread_mutex_unlock(&gh_lock);
+}
+
+static struct goheap *open_fd(int fd)
+{
+	struct gh_heap *heap = calloc(1, sizeof(*heap));
+
+	if (!heap)
+		return NULL;
+	heap->fd = fd;
+	heap->max_stack = GH_LOCALS_BYTES;
+	pthread_mutex_init(&heap->trace_lock, NULL);
+	if (get_info(fd, &heap->info) || map_objects(heap)) {
+		free(heap);
+		return NULL;
+	}
+	gh_trace_init(heap);
+	link_heap(heap);
+	return &heap->pub;
+}
+
+/* What the environment says about a new heap. */
+static void apply_env(struct goheap *h)
+{
+	struct gh_debug debug;
+	int64_t value;
+
+	if (gh_env_gogc(&value) && goheap_set_gc_percent(h, (int)value) < 0 &&
+	    errno)
+		gh_warn("GOGC not set: %s", goheap_error());
+	if (gh_env_memlimit(&value) && goheap_set_memory_limit(h, value) < 0)
+		gh_warn("GOMEMLIMIT not set: %s", goheap_error());
+	gh_env_debug(&debug);
+	if (debug.invalidptr >= 0) {
+		struct goheap_param param = {
+			.size = sizeof(param),
+			.flags = GOHEAP_PARAM_SET,
+			.id = GOHEAP_PARAM_INVALIDPTR,
+			.value = debug.invalidptr,
+		};
+
+		gh_ioctl(h, GOHEAP_IOC_PARAM, &param);
+	}
+}
+
+/**
+ * goheap_open_params() - make a heap
+ * @params: see struct goheap_open_params
+ *
+ * Opens the device, /dev/goheap unless the environment says otherwise in
+ * GOHEAP_DEVICE, which makes a heap of its own. GOGC, GOMEMLIMIT and GODEBUG
+ * (gctrace, invalidptr) apply to it.
+ *
+ * Return: the heap, or NULL with errno as open() and mmap() set it, EINVAL for
+ * parameters that cannot be, ENOSPC for a table of heaps that is full, EPROTO
+ * for a file that is something else.
+ */
+struct goheap *goheap_open_params(const struct goheap_open_params *params)
+{
+	const char *path = gh_env_device();
+	struct goheap *h;
+	int error;
+	int fd;
+
+	if (params->flags & ~GOHEAP_OPEN_NOENV || params->reserved) {
+		gh_error(EINVAL, "unknown flags");
+		return NULL;
+	}
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		gh_error(errno, "%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	h = set_up(fd, params) ? NULL : open_fd(fd);
+	if (!h) {
+		error = errno;
+		close(fd);
+		errno = error;
+		return NULL;
+	}
+	if (!(params->flags & GOHEAP_OPEN_NOENV))
+		apply_env(h);
+	return h;
+}
+
+/**
+ * goheap_open() - make a heap with default parameters
+ * @flags: GOHEAP_OPEN_* bits
+ *
+ * Return: as goheap_open_params().
+ */
+struct goheap *goheap_open(unsigned int flags)
+{
+	struct goheap_open_params params = { .flags = flags };
+
+	return goheap_open_params(&params);
+}
+
+/**
+ * goheap_from_fd() - use a heap that another process made
+ * @fd: descriptor of the heap, inherited or received; the library owns it from
+ *	now on unless the call fails
+ *
+ * The heap keeps its parameters; of the environment only GODEBUG=gctrace
+ * counts.
+ *
+ * Return: the heap, or NULL with errno EPROTO or ENOTTY for a file that is
+ * something else, EPERM for one that is not open for writing, or what mmap()
+ * sets.
+ */
+struct goheap *goheap_from_fd(int fd)
+{
+	return open_fd(fd);
+}
+
+/**
+ * goheap_fd() - the heap's descriptor
+ * @h: the heap
+ *
+ * For passing it on. It is closed on exec; dup() gives one that is not.
+ *
+ * Return: the descriptor, which the library keeps.
+ */
+int goheap_fd(const struct goheap *h)
+{
+	return gh_heap_of(h)->fd;
+}
+
+/**
+ * goheap_attach() - make sure that the process has the heap mapped
+ * @h: the heap
+ *
+ * Needed only in a child made by clone() rather than fork(), which runs no
+ * fork handlers, and where other calls report ENOTCONN because mapping the
+ * heap in a child failed. To be called by a child's only thread. Pointers into
+ * the heap are to be had anew from goheap_ptr() afterwards.
+ *
+ * Return: 0, or -1 with errno as mmap() sets it.
+ */
+int goheap_attach(struct goheap *h)
+{
+	struct gh_heap *heap = gh_heap_of(h);
+	int ret = 0;
+
+	pthread_mutex_lock(&gh_lock);
+	if (owner != getpid())
+		gh_heaps_after_fork();
+	if (!heap->attached)
+		ret = map_objects(heap);
+	pthread_mutex_unlock(&gh_lock);
+	return ret;
+}
+
+/**
+ * goheap_close() - close a heap
+ * @h: the heap, or NULL
+ *
+ * Drops the process's roots and handle stacks, and all pointers into the heap
+ * become invalid. The heap itself ends when no process has it any more. No
+ * other thread may use the heap during the call or later.
+ */
+void goheap_close(struct goheap *h)
+{
+	struct gh_heap *heap = gh_heap_of(h);
+	struct gh_heap **link;
+
+	if (!h)
+		return;
+	if (heap->gctrace)
+		gh_trace_new(heap);
+	pthread_mutex_lock(&gh_lock);
+	for (link = &heaps; *link != heap; link = &(*link)->next)
+		;
+	*link = heap->next;
+	gh_threads_close(heap);
+	pthread_mutex_unlock(&gh_lock);
+	if (heap->attached)
+		munmap((void *)h->base, heap->info.address_space);
+	close(heap->fd);
+	pthread_mutex_destroy(&heap->trace_lock);
+	free(heap);
+}
+
+/**
+ * goheap_info() - limits and features
+ * @h: the heap
+ * @info: filled in; see <linux/goheap.h>
+ *
+ * Return: 0.
+ */
+int goheap_info(struct goheap *h, struct goheap_info *info)
+{
+	*info = gh_heap_of(h)->info;
+	return 0;
+}

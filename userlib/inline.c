@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The inline functions of libgoheap.h as functions that can be called, for
+ * other languages and for compilers that do not inline.
+ */
+#include "libgoheap.h"
+
+extern inline void *goheap_ptr(const struct goheap *h, goheap_ref ref);
+extern inline goheap_ref goheap_ref_of(const struct goheap *h, const void *ptr);
+extern inline void goheap_store(struct goheap *h, goheap_ref *slot,
+				goheap_ref ref);
+extern inline goheap_ref goheap_load(const struct goheap *h,
+				     const goheap_ref *slot);
+extern inline uint64_t goheap_cache_key(int layout, size_t bytes);
+extern inline struct goheap_cache *
+goheap_cache_first(const struct goheap_thread *t, uint64_t key);
+extern inline goheap_ref goheap_cache_take(struct goheap_thread *t,
+					   struct goheap_cache *cache);
+extern inline goheap_ref goheap_new(struct goheap *h, int layout, size_t bytes);
+extern inline goheap_frame goheap_frame_begin(struct goheap *h);
+extern inline void goheap_frame_end(struct goheap *h, goheap_frame frame);

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libgoheap: the C library of goheap, a garbage-collected heap in the kernel.
+ *
+ * Objects are named by references (goheap_ref, 64 bits, the same in every
+ * process) and reached through goheap_ptr(). They never move. An object lives
+ * as long as it can be reached from
+ *
+ *  - a root made by goheap_root_add(), or
+ *  - the handle stack of a thread ("locals"): every object that a thread
+ *    allocates is pushed there and stays until the frame it was allocated in
+ *    ends, see goheap_frame_begin(), or
+ *  - an object that lives, through a word that its layout calls a reference.
+ *
+ * C variables are not looked at. A reference that is only in a C variable may
+ * be used as long as something else keeps its object; goheap_local() and
+ * goheap_var() do that for references that were loaded and not allocated.
+ * Order matters in one place: store a reference at its new place before it is
+ * removed from its old one, because a collection can happen between any two
+ * instructions.
+ *
+ * Functions may be called by any thread at any time unless their description
+ * says otherwise; none may be called from a signal handler. They report errors
+ * through errno and a result of -1, 0 or NULL, and meet errno with the
+ * meanings that <linux/goheap.h> lists; goheap_error() has the words.
+ */
+#ifndef LIBGOHEAP_H
+#define LIBGOHEAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/goheap.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__cplusplus) || defined(__GNUC_STDC_INLINE__)
+#define GOHEAP_INLINE inline
+#else
+#define GOHEAP_INLINE static inline
+#endif
+
+/**
+ * struct goheap - an open heap
+ * @bias: what goheap_ptr() adds to a reference
+ * @base: address of the heap's first byte in this process
+ * @tag_bits: the heap's tag, as it stands in a reference
+ *
+ * The members are for the inline functions below and change in a child after
+ * fork().
+ */
+struct goheap {
+	uintptr_t bias;
+	uintptr_t base;
+	uint64_t tag_bits;
+};
+
+/* Opening and closing: heap.c */
+
+/* For flags: leave GOGC and GOMEMLIMIT of the environment alone. */
+#define GOHEAP_OPEN_NOENV (1U << 0)
+
+/**
+ * struct goheap_open_params - parameters of a new heap
+ * @flags: GOHEAP_OPEN_* bits
+ * @reserved: must be 0
+ * @address_space: bytes of heap addresses, a multiple of 64 MiB; 0 is the
+ *	default
+ * @max_heap: hard ceiling in bytes: allocation fails with ENOMEM rather than
+ *	exceed it; 0 is none
+ */
+struct goheap_open_params {
+	uint32_t flags;
+	uint32_t reserved;
+	uint64_t address_space;
+	uint64_t max_heap;
+};
+
+struct goheap *goheap_open(unsigned int flags);
+struct goheap *goheap_open_params(const struct goheap_open_params *params);
+struct goheap *goheap_from_fd(int fd);
+int goheap_fd(const struct goheap *h);
+int goheap_attach(struct goheap *h);
+void goheap_close(struct goheap *h);
+int goheap_info(struct goheap *h, struct goheap_info *info);
+const char *goheap_error(void);
+
+/* Layouts: layout.c */
+
+int goheap_layout(struct goheap *h, size_t elem_size, const uint64_t *mask,
+		  size_t nbits);
+int goheap_layout_refs(struct goheap *h);
+int goheap_layout_fields(struct goheap *h, size_t elem_size,
+			 unsigned int nfields, ...);
+
+/*
+ * GOHEAP_LAYOUT(h, struct node, left, right) registers the layout of a
+ * structure whose members left and right are references or arrays of
+ * references. Up to twelve members.
+ */
+#define GOHEAP_LAYOUT(h, type, ...)                                       \
+	goheap_layout_fields(h, sizeof(type), GOHEAP__COUNT(__VA_ARGS__), \
+			     GOHEAP__FIELDS(type, __VA_ARGS__))
+
+#define GOHEAP__FIELD(type, member) \
+	offsetof(type, member), sizeof(((type *)0)->member)
+#define GOHEAP__NTH(a, b, c, d, e, f, g, h, i, j, k, l, n, ...) n
+#define GOHEAP__COUNT(...) \
+	GOHEAP__NTH(__VA_ARGS__, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define GOHEAP__FIELDS(type, ...)                                       \
+	GOHEAP__NTH(__VA_ARGS__, GOHEAP__F12, GOHEAP__F11, GOHEAP__F10, \
+		    GOHEAP__F9, GOHEAP__F8, GOHEAP__F7, GOHEAP__F6,     \
+		    GOHEAP__F5, GOHEAP__F4, GOHEAP__F3, GOHEAP__F2,     \
+		    GOHEAP__F1, 0)                                      \
+	(type, __VA_ARGS__)
+#define GOHEAP__F1(t, m) GOHEAP__FIELD(t, m)
+#define GOHEAP__F2(t, m, ...) GOHEAP__FIELD(t, m), GOHEAP__F1(t, __VA_ARGS__)
+#define GOHEAP__F3(t, m, ...) GOHEAP__FIELD(t, m), GOHEAP__F2(t, __VA_ARGS__)
+#define GOHEAP__F4(t, m, ...) GOHEAP__FIELD(t, m), GOHEAP__F3(t, __VA_ARGS__)
+#define GOHEAP__F5(t, m, ...) GOHEAP__FIELD(t, m), GOHEAP__F4(t, __VA_ARGS__)
+#define GOHEAP__F6(t, m, ...) GOHEAP__FIELD(t, m), GOHEAP__F5(t, __VA_ARGS__)
+#define GOHEAP__F7(t, m, ...) GOHEAP__FIELD(t, m), GOHEAP__F6(t, __VA_ARGS__)
+#define GOHEAP__F8(t, m, ...) GOHEAP__FIELD(t, m), GOHEAP__F7(t, __VA_ARGS__)
+#define GOHEAP__F9(t, m, ...) GOHEAP__FIELD(t, m), GOHEAP__F8(t, __VA_ARGS__)
+#define GOHEAP__F10(t, m, ...) GOHEAP__FIELD(t, m), GOHEAP__F9(t, __VA_ARGS__)
+#define GOHEAP__F11(t, m, ...) GOHEAP__FIELD(t, m), GOHEAP__F10(t, __VA_ARGS__)
+#define GOHEAP__F12(t, m, ...) GOHEAP__FIELD(t, m), GOHEAP__F11(t, __VA_ARGS__)
+
+/* References and pointers */
+
+/**
+ * goheap_ptr() - address of what a reference refers to
+ * @h: the heap
+ * @ref: a reference of this heap, or 0
+ *
+ * The address holds in this process as long as the heap is open. It does not
+ * keep the object.
+ *
+ * Return: the address, NULL for 0.
+ */
+GOHEAP_INLINE void *goheap_ptr(const struct goheap *h, goheap_ref ref)
+{
+	return ref ? (void *)(h->bias + (uintptr_t)ref) : NULL;
+}
+
+/**
+ * goheap_ref_of() - reference to an address in a heap
+ * @h: the heap
+ * @ptr: an address in an object of this heap, or NULL
+ *
+ * Return: the reference, 0 for NULL.
+ */
+GOHEAP_INLINE goheap_ref goheap_ref_of(const struct goheap *h, const void *ptr)
+{
+	return ptr ? ((uintptr_t)ptr - h->base) | h->tag_bits : 0;
+}
+
+/**
+ * goheap_store() - store a reference
+ * @h: the heap
+ * @slot: where to: a reference in an object, or a variable of goheap_var()
+ * @ref: a reference of this heap, or 0
+ *
+ * What the thread wrote before is seen by whoever loads the reference with
+ * goheap_load(). All references in objects must be stored through this
+ * function.
+ */
+GOHEAP_INLINE void goheap_store(struct goheap *h, goheap_ref *slot,
+				goheap_ref ref)
+{
+	(void)h;
+	__atomic_store_n(slot, ref, __ATOMIC_RELEASE);
+}
+
+/**
+ * goheap_load() - load a reference
+ * @h: the heap
+ * @slot: a reference in an object, or a variable of goheap_var()
+ *
+ * Return: the reference or 0. Nothing but the place it was loaded from keeps
+ * its object.
+ */
+GOHEAP_INLINE goheap_ref goheap_load(const struct goheap *h,
+				     const goheap_ref *slot)
+{
+	(void)h;
+	return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+}
+
+/* Allocation: alloc.c, thread.c */
+
+/* Largest object in bytes that comes from a thread's cache. */
+#define GOHEAP_CACHE_BYTES 1024
+
+/**
+ * struct goheap_cache - unused objects of one layout and size
+ * @key: goheap_cache_key() of layout and size
+ * @next: first reference that is not used yet
+ * @end: after the last one
+ * @slots: the cache's part of the thread's cache stack, zero where used
+ * @nr_slots: number of references that fit
+ * @batch: how many to ask for next time
+ */
+struct goheap_cache {
+	uint64_t key;
+	goheap_ref *next;
+	goheap_ref *end;
+	goheap_ref *slots;
+	uint32_t nr_slots;
+	uint32_t batch;
+};
+
+/**
+ * struct goheap_thread - what a thread has of a heap
+ * @heap: the heap, NULL if none
+ * @locals: handle stack of the thread's frames
+ * @nr_locals: number of slots of @locals
+ * @caches: hash table of caches, open addressing
+ * @cache_shift: 64 minus the binary logarithm of the table's length
+ *
+ * Written by the thread only. The members are for the inline functions below.
+ */
+struct goheap_thread {
+	struct goheap *heap;
+	struct goheap_stack *locals;
+	uint64_t nr_locals;
+	struct goheap_cache *caches;
+	unsigned int cache_shift;
+};
+
+/* The calling thread and the heap it used last. */
+extern __thread struct goheap_thread *goheap_self
+	__attribute__((tls_model("initial-exec")));
+
+goheap_ref goheap_new_slow(struct goheap *h, int layout, size_t bytes);
+goheap_ref goheap_new_array(struct goheap *h, int layout, size_t elem_size,
+			    size_t n);
+size_t goheap_alloc_batch(struct goheap *h, int layout, size_t bytes,
+			  goheap_ref *refs, size_t n);
+
+GOHEAP_INLINE uint64_t goheap_cache_key(int layout, size_t bytes)
+{
+	return ((uint64_t)(uint32_t)layout << 8) | ((bytes + 7) >> 3);
+}
+
+GOHEAP_INLINE struct goheap_cache *
+goheap_cache_first(const struct goheap_thread *t, uint64_t key)
+{
+	/* The odd number next to 2^64 divided by the golden ratio. */
+	return &t->caches[(key * 0x9e3779b97f4a7c15ULL) >> t->cache_shift];
+}
+
+/* Move a reference from the cache to the frame; there is one, and room. */
+GOHEAP_INLINE goheap_ref goheap_cache_take(struct goheap_thread *t,
+					   struct goheap_cache *cache)
+{
+	goheap_ref *slot = cache->next;
+	goheap_ref ref = *slot;
+	uint64_t top = t->locals->top;
+
+	t->locals->slots[top] = ref;
+	__atomic_store_n(&t->locals->top, top + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(slot, 0, __ATOMIC_RELEASE);
+	cache->next = slot + 1;
+	return ref;
+}
+
+/**
+ * goheap_new() - allocate an object
+ * @h: the heap
+ * @layout: where its references lie, see goheap_layout();
+ *	GOHEAP_LAYOUT_NOSCAN for an object without any
+ * @bytes: its size; an array is a whole number of elements of the layout
+ *
+ * The object is zero. It is kept until the thread's current frame ends. May
+ * wait for a collection.
+ *
+ * Return: the reference, or 0 with errno ENOMEM (no memory, or the ceiling is
+ * reached), ENOSPC (the thread's handle stack is full), ENOENT (no such
+ * layout), EOPNOTSUPP (larger than any object may be), ENOTCONN (see
+ * goheap_attach()).
+ */
+GOHEAP_INLINE goheap_ref goheap_new(struct goheap *h, int layout, size_t bytes)
+{
+	struct goheap_thread *t = goheap_self;
+	struct goheap_cache *cache;
+	uint64_t key;
+
+	if (t->heap == h && bytes <= GOHEAP_CACHE_BYTES) {
+		key = goheap_cache_key(layout, bytes);
+		cache = goheap_cache_first(t, key);
+		if (cache->key == key && cache->next != cache->end &&
+		    t->locals->top < t->nr_locals)
+			return goheap_cache_take(t, cache);
+	}
+	return goheap_new_slow(h, layout, bytes);
+}
+
+/* Frames: frame.c */
+
+/**
+ * typedef goheap_frame - the height of the thread's handle stack
+ */
+typedef uint64_t goheap_frame;
+
+goheap_frame goheap_frame_begin_slow(struct goheap *h);
+void goheap_frame_end_slow(struct goheap *h, goheap_frame frame);
+goheap_ref goheap_frame_return(struct goheap *h, goheap_frame frame,
+			       goheap_ref ref);
+goheap_ref *goheap_var(struct goheap *h, goheap_ref ref);
+goheap_ref goheap_local(struct goheap *h, goheap_ref ref);
+size_t goheap_set_max_stack(struct goheap *h, size_t bytes);
+
+/**
+ * goheap_frame_begin() - begin a frame
+ * @h: the heap
+ *
+ * Frames nest. Each thread has frames of its own.
+ *
+ * Return: what goheap_frame_end() or goheap_frame_return() needs.
+ */
+GOHEAP_INLINE goheap_frame goheap_frame_begin(struct goheap *h)
+{
+	struct goheap_thread *t = goheap_self;
+
+	return t->heap == h ? t->locals->top : goheap_frame_begin_slow(h);
+}
+
+/**
+ * goheap_frame_end() - end a frame
+ * @h: the heap
+ * @frame: result of goheap_frame_begin() in the same thread
+ *
+ * Objects that were allocated or pushed since the frame began are no longer
+ * kept by the thread. Frames that began later end with it.
+ */
+GOHEAP_INLINE void goheap_frame_end(struct goheap *h, goheap_frame frame)
+{
+	struct goheap_thread *t = goheap_self;
+
+	if (t->heap != h)
+		goheap_frame_end_slow(h, frame);
+	else if (frame < t->locals->top)
+		__atomic_store_n(&t->locals->top, frame, __ATOMIC_RELEASE);
+}
+
+/* Roots: roots.c */
+
+int goheap_root_add(struct goheap *h, goheap_ref ref, uint32_t *id);
+int goheap_root_set(struct goheap *h, uint32_t id, goheap_ref ref);
+int goheap_root_remove(struct goheap *h, uint32_t id);
+size_t goheap_root_add_many(struct goheap *h, const goheap_ref *refs,
+			    uint32_t *ids, size_t n);
+size_t goheap_root_set_many(struct goheap *h, const uint32_t *ids,
+			    const goheap_ref *refs, size_t n);
+size_t goheap_root_remove_many(struct goheap *h, const uint32_t *ids, size_t n);
+
+/* The collector and its parameters: control.c */
+
+int goheap_gc(struct goheap *h);
+int64_t goheap_free_os_memory(struct goheap *h);
+int goheap_read_param(struct goheap *h, enum goheap_param_id id,
+		      int64_t *value);
+int goheap_set_gc_percent(struct goheap *h, int percent);
+int64_t goheap_set_memory_limit(struct goheap *h, int64_t bytes);
+int64_t goheap_set_max_heap(struct goheap *h, int64_t bytes);
+
+/* Statistics: stats.c */
+
+#define GOHEAP_NR_PAUSES 256
+
+/**
+ * struct goheap_mem_stats - the heap in numbers, named after Go's MemStats
+ * @alloc: bytes of allocated objects; those not yet swept count
+ * @total_alloc: bytes allocated since the heap began
+ * @sys: bytes obtained from the kernel, all the parts below together
+ * @mallocs: objects allocated since the heap began
+ * @frees: objects freed since the heap began
+ * @heap_alloc: the same as @alloc
+ * @heap_sys: bytes of heap addresses in use or free
+ * @heap_idle: bytes of pages without objects
+ * @heap_inuse: bytes of pages with objects
+ * @heap_released: bytes of @heap_idle without memory behind them
+ * @heap_objects: objects allocated and not freed
+ * @stack_inuse: bytes of handle stacks that the last collection looked at
+ * @mspan_inuse: bytes of span descriptors
+ * @mcache_inuse: bytes of per-CPU caches
+ * @gc_sys: bytes of other metadata
+ * @next_gc: heap size in bytes at which the next collection begins
+ * @last_gc: end of the last collection, ns since 1970
+ * @pause_total_ns: ns the heap was stopped, all collections together
+ * @pause_ns: ns the heap was stopped by recent collections; that of
+ *	collection n is at index (n + 255) % 256
+ * @pause_end: ends of these pauses, ns since 1970
+ * @num_gc: completed collections
+ * @num_forced_gc: those that a program asked for
+ * @gc_cpu_fraction: share of the machine's CPU time spent collecting since the
+ *	heap was opened
+ * @enable_gc: 1
+ * @heap_live: bytes live as the pacer counts them
+ * @heap_marked: bytes found live by the last collection
+ * @invalid_refs: references to nothing that collections met
+ * @by_size: by size class, from the smallest objects; class 0 is the large ones
+ */
+struct goheap_mem_stats {
+	uint64_t alloc;
+	uint64_t total_alloc;
+	uint64_t sys;
+	uint64_t mallocs;
+	uint64_t frees;
+	uint64_t heap_alloc;
+	uint64_t heap_sys;
+	uint64_t heap_idle;
+	uint64_t heap_inuse;
+	uint64_t heap_released;
+	uint64_t heap_objects;
+	uint64_t stack_inuse;
+	uint64_t mspan_inuse;
+	uint64_t mcache_inuse;
+	uint64_t gc_sys;
+	uint64_t next_gc;
+	uint64_t last_gc;
+	uint64_t pause_total_ns;
+	uint64_t pause_ns[GOHEAP_NR_PAUSES];
+	uint64_t pause_end[GOHEAP_NR_PAUSES];
+	uint64_t num_gc;
+	uint64_t num_forced_gc;
+	double gc_cpu_fraction;
+	int enable_gc;
+	uint64_t heap_live;
+	uint64_t heap_marked;
+	uint64_t invalid_refs;
+	struct goheap_class_stats by_size[GOHEAP_NR_SIZE_CLASSES];
+};
+
+/**
+ * struct goheap_gc_stats - recent collections, named after Go's GCStats
+ * @last_gc: end of the last collection, ns since 1970
+ * @num_gc: completed collections
+ * @pause_total: ns the heap was stopped, all collections together
+ * @nr_pauses: number of entries of @pause and @pause_end
+ * @pause: ns the heap was stopped, the latest collection first
+ * @pause_end: ends of these pauses, ns since 1970
+ * @pause_quantiles: least, 25 %, 50 %, 75 % and greatest of @pause
+ */
+struct goheap_gc_stats {
+	uint64_t last_gc;
+	uint64_t num_gc;
+	uint64_t pause_total;
+	unsigned int nr_pauses;
+	uint64_t pause[GOHEAP_NR_PAUSES];
+	uint64_t pause_end[GOHEAP_NR_PAUSES];
+	uint64_t pause_quantiles[5];
+};
+
+int goheap_stats(struct goheap *h, struct goheap_stats *stats);
+int goheap_read_mem_stats(struct goheap *h, struct goheap_mem_stats *stats);
+int goheap_read_gc_stats(struct goheap *h, struct goheap_gc_stats *stats);
+int goheap_object(struct goheap *h, goheap_ref ref,
+		  struct goheap_object *object);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LIBGOHEAP_H */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of the library that need the device. Each test has a heap of its own.
+ */
+#ifndef GOHEAP_TESTS_DEVICE_H
+#define GOHEAP_TESTS_DEVICE_H
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include <libgoheap.h>
+
+#include "../tap.h"
+
+struct node {
+	goheap_ref next;
+	uint64_t value;
+};
+
+/* Too large for the caches, so that it is free as soon as it is garbage. */
+#define BIG 4096
+
+static inline int node_layout(struct goheap *h)
+{
+	return GOHEAP_LAYOUT(h, struct node, next);
+}
+
+/* Whether an object is allocated. */
+static inline bool is_object(struct goheap *h, goheap_ref ref)
+{
+	struct goheap_object object;
+
+	return !goheap_object(h, ref, &object);
+}
+
+goheap_ref make_list(struct goheap *h, int layout, uint64_t length);
+bool check_list(struct goheap *h, goheap_ref list, uint64_t length);
+
+void test_frames(struct goheap *h);
+void test_nested_frames(struct goheap *h);
+void test_vars(struct goheap *h);
+void test_roots(struct goheap *h);
+void test_batch(struct goheap *h);
+void test_lists(struct goheap *h);
+void test_arrays(struct goheap *h);
+void test_stack_limit(struct goheap *h);
+void test_ceiling(struct goheap *h);
+void test_parameters(struct goheap *h);
+void test_statistics(struct goheap *h);
+void test_two_heaps(struct goheap *h);
+void test_threads(struct goheap *h);
+void test_thread_exit(struct goheap *h);
+void test_close_before_thread(struct goheap *h);
+void test_fork(struct goheap *h);
+void test_passed(struct goheap *h);
+void test_killed(struct goheap *h);
+void test_signals(struct goheap *h);
+void test_trace(struct goheap *h);
+
+#endif /* GOHEAP_TESTS_DEVICE_H */

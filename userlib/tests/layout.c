@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Masks, references, and the table of caches.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+#include "tap.h"
+
+struct record {
+	uint64_t number;
+	goheap_ref one;
+	uint32_t small[2];
+	goheap_ref many[3];
+};
+
+void test_mask(void)
+{
+	uint64_t mask[3] = { 0 };
+
+	EXPECT(gh_mask_set(mask, 48, 8, 8) && mask[0] == 2);
+	EXPECT(gh_mask_set(mask, 48, 24, 24) && mask[0] == 0x3a);
+	EXPECT(!gh_mask_set(mask, 48, 48, 8));
+	EXPECT(!gh_mask_set(mask, 48, 44, 8));
+	EXPECT(!gh_mask_set(mask, 48, 8, 4));
+	EXPECT(!gh_mask_set(mask, 48, 40, 16));
+	EXPECT(!gh_mask_set(mask, 48, SIZE_MAX - 7, 8));
+	EXPECT(!gh_mask_set(mask, 8, 0, 16));
+	EXPECT(mask[0] == 0x3a && !mask[1] && !mask[2]);
+	EXPECT(gh_mask_set(mask, 1024, 63 * 8, 16));
+	EXPECT(mask[0] == (0x3a | 1ULL << 63) && mask[1] == 1);
+	EXPECT(gh_mask_set(mask, 1536, 191 * 8, 8) && mask[2] == 1ULL << 63);
+}
+
+/* What the macro hands over, as a text. */
+static void members(char *text, unsigned int nfields, ...)
+{
+	va_list args;
+
+	*text = 0;
+	va_start(args, nfields);
+	while (nfields--) {
+		size_t offset = va_arg(args, size_t);
+		size_t bytes = va_arg(args, size_t);
+
+		text += sprintf(text, "%zu:%zu ", offset, bytes);
+	}
+	va_end(args);
+}
+
+#define MEMBERS(text, type, ...)                  \
+	members(text, GOHEAP__COUNT(__VA_ARGS__), \
+		GOHEAP__FIELDS(type, __VA_ARGS__))
+
+void test_layout_macro(void)
+{
+	char text[256];
+
+	MEMBERS(text, struct record, one);
+	EXPECT(!strcmp(text, "8:8 "));
+	MEMBERS(text, struct record, one, many);
+	EXPECT(!strcmp(text, "8:8 24:24 "));
+	MEMBERS(text, struct record, many[2], one);
+	EXPECT(!strcmp(text, "40:8 8:8 "));
+	MEMBERS(text, struct record, one, one, one, one, one, one, one, one,
+		one, one, one, number);
+	EXPECT(!strcmp(text, "8:8 8:8 8:8 8:8 8:8 8:8 8:8 8:8 8:8 8:8 8:8 "
+			     "0:8 "));
+}
+
+void test_references(void)
+{
+	static uint64_t memory[16];
+	struct goheap h = {
+		.base = (uintptr_t)memory,
+		.tag_bits = 0x8001ULL << GOHEAP_REF_TAG_SHIFT,
+	};
+	goheap_ref slot = 0;
+
+	h.bias = h.base - (uintptr_t)h.tag_bits;
+	EXPECT(!goheap_ptr(&h, 0) && !goheap_ref_of(&h, NULL));
+	EXPECT(goheap_ref_of(&h, memory) == h.tag_bits);
+	EXPECT(goheap_ref_of(&h, &memory[5]) == h.tag_bits + 40);
+	EXPECT(goheap_ptr(&h, h.tag_bits + 40) == &memory[5]);
+	goheap_store(&h, &slot, h.tag_bits + 8);
+	EXPECT(goheap_ptr(&h, goheap_load(&h, &slot)) == &memory[1]);
+}
+
+/* A thread with a cache stack in ordinary memory. */
+static struct gh_thread *new_thread(void)
+{
+	struct gh_thread *t = calloc(1, sizeof(*t));
+
+	t->stack = calloc(1, GH_CACHE_STACK_BYTES);
+	EXPECT(!gh_caches_init(t));
+	return t;
+}
+
+static void free_thread(struct gh_thread *t)
+{
+	free(t->pub.caches);
+	free(t->stack);
+	free(t);
+}
+
+void test_cache_table(void)
+{
+	struct gh_thread *t = new_thread();
+	goheap_ref *slots[5][129];
+	uint64_t sum = 0;
+
+	for (int layout = 0; layout < 5; layout++) {
+		for (size_t words = 1; words <= 128; words++) {
+			uint64_t key = goheap_cache_key(layout, words * 8);
+			struct goheap_cache *cache = gh_cache_get(t, key);
+
+			EXPECT(cache && cache->key == key);
+			EXPECT(cache->nr_slots >= 1 &&
+			       cache->nr_slots <= GH_BATCH_MAX &&
+			       cache->nr_slots * words * 8 <= GH_BATCH_BYTES);
+			EXPECT(cache->batch == GH_BATCH_MIN);
+			slots[layout][words] = cache->slots;
+			sum += cache->nr_slots;
+		}
+	}
+	EXPECT(t->nr_caches == 5 * 128 && t->stack->top == sum);
+	for (int layout = 0; layout < 5; layout++) {
+		for (size_t words = 1; words <= 128; words++) {
+			uint64_t key = goheap_cache_key(layout, words * 8 - 7);
+
+			EXPECT(gh_cache_get(t, key)->slots ==
+			       slots[layout][words]);
+		}
+	}
+	EXPECT(t->nr_caches == 5 * 128 && t->stack->top == sum);
+	free_thread(t);
+}
+
+void test_cache_room(void)
+{
+	struct gh_thread *t = new_thread();
+	struct goheap_cache *cache;
+	int layout = 0;
+
+	while ((cache = gh_cache_get(t, goheap_cache_key(layout, 8)))) {
+		cache->slots[0] = 1;
+		cache->slots[cache->nr_slots - 1] = 1;
+		cache->end = cache->slots + cache->nr_slots;
+		layout++;
+	}
+	EXPECT(layout == GH_CACHE_STACK_BYTES / 8 / GH_BATCH_MAX - 1);
+	EXPECT(gh_cache_get(t, goheap_cache_key(layout - 1, 8)));
+	gh_caches_drop(t);
+	for (uint64_t i = 0; i < t->stack->top; i++)
+		if (t->stack->slots[i])
+			EXPECT(!"a slot was not cleared");
+	free_thread(t);
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What a thread has of each heap: two handle stacks, mapped when the thread
+ * first needs them and unmapped when it ends.
+ *
+ * The first, the locals, holds what the thread's frames keep. The second holds
+ * the thread's caches of unused objects; its top never falls, and slots that
+ * hold nothing are zero.
+ *
+ * goheap_self is the state that the thread used last. It never is NULL: a
+ * thread that has used no heap has a state whose heap is NULL, and so has one
+ * whose heap was closed by another thread, which must not free what the owner
+ * may be looking at.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "internal.h"
+
+static struct gh_thread no_thread;
+
+__thread struct goheap_thread *goheap_self = &no_thread.pub;
+
+/* All states of the calling thread. */
+static __thread struct gh_thread *states;
+
+static pthread_key_t exit_key;
+static bool have_exit_key;
+
+/* Take a state off its heap's list; under gh_lock. */
+static void unlink_from_heap(struct gh_thread *t)
+{
+	*t->heap_prev = t->heap_next;
+	if (t->heap_next)
+		t->heap_next->heap_prev = t->heap_prev;
+	t->pub.heap = NULL;
+}
+
+static void link_to_heap(struct gh_thread *t, struct gh_heap *heap)
+{
+	t->heap_prev = &heap->threads;
+	t->heap_next = heap->threads;
+	if (t->heap_next)
+		t->heap_next->heap_prev = &t->heap_next;
+	heap->threads = t;
+}
+
+static void unmap_stacks(struct gh_thread *t)
+{
+	if (t->pub.locals)
+		munmap(t->pub.locals, t->locals_bytes);
+	if (t->stack)
+		munmap(t->stack, GH_CACHE_STACK_BYTES);
+	t->pub.locals = NULL;
+	t->stack = NULL;
+}
+
+static void free_state(struct gh_thread *t)
+{
+	free(t->pub.caches);
+	free(t);
+}
+
+/* Unless its heap is closed, end what the thread has of it. */
+static void retire(struct gh_thread *t)
+{
+	pthread_mutex_lock(&gh_lock);
+	if (t->pub.heap) {
+		unmap_stacks(t);
+		unlink_from_heap(t);
+	}
+	pthread_mutex_unlock(&gh_lock);
+	free_state(t);
+}
+
+static void thread_exit(void *unused)
+{
+	struct gh_thread *t;
+
+	(void)unused;
+	goheap_self = &no_thread.pub;
+	while ((t = states)) {
+		states = t->next;
+		retire(t);
+	}
+}
+
+static void make_exit_key(void)
+{
+	have_exit_key = !pthread_key_create(&exit_key, thread_exit);
+}
+
+static int register_exit(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make_exit_key);
+	if (!have_exit_key) {
+		errno = EAGAIN;
+		return -1;
+	}
+	errno = pthread_setspecific(exit_key, &no_thread);
+	return errno ? -1 : 0;
+}
+
+static struct goheap_stack *map_stack(struct gh_heap *heap, size_t bytes)
+{
+	void *stack = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_NORESERVE, heap->fd,
+			   (off_t)GOHEAP_MMAP_STACK);
+
+	if (stack == MAP_FAILED) {
+		gh_error(errno, "cannot map a handle stack of %zu bytes: %s",
+			 bytes, strerror(errno));
+		return NULL;
+	}
+	madvise(stack, bytes, MADV_DONTFORK);
+	return stack;
+}
+
+static int map_stacks(struct gh_thread *t, struct gh_heap *heap)
+{
+	size_t bytes = __atomic_load_n(&heap->max_stack, __ATOMIC_RELAXED);
+
+	t->pub.locals = map_stack(heap, bytes);
+	if (!t->pub.locals)
+		return -1;
+	t->locals_bytes = bytes;
+	t->pub.nr_locals =
+		(bytes - sizeof(*t->pub.locals)) / sizeof(goheap_ref);
+	t->stack = map_stack(heap, GH_CACHE_STACK_BYTES);
+	return t->stack ? 0 : -1;
+}
+
+static struct gh_thread *new_state(struct gh_heap *heap)
+{
+	struct gh_thread *t = calloc(1, sizeof(*t));
+	int error;
+
+	if (!t)
+		return NULL;
+	if (register_exit() || gh_caches_init(t) || map_stacks(t, heap)) {
+		error = errno;
+		unmap_stacks(t);
+		free_state(t);
+		errno = error;
+		return NULL;
+	}
+	pthread_mutex_lock(&gh_lock);
+	t->pub.heap = &heap->pub;
+	link_to_heap(t, heap);
+	pthread_mutex_unlock(&gh_lock);
+	t->next = states;
+	states = t;
+	return t;
+}
+
+/* Free what the thread has of heaps that were closed. */
+static void sweep_states(void)
+{
+	struct gh_thread **link = &states;
+	struct gh_thread *t;
+
+	while ((t = *link)) {
+		if (t->pub.heap) {
+			link = &t->next;
+			continue;
+		}
+		if (goheap_self == &t->pub)
+			goheap_self = &no_thread.pub;
+		*link = t->next;
+		free_state(t);
+	}
+}
+
+/* The calling thread's state for a heap, which goheap_self is then; or NULL. */
+struct gh_thread *gh_thread_find(struct goheap *h)
+{
+	struct gh_thread *t;
+
+	for (t = states; t; t = t->next) {
+		if (t->pub.heap == h) {
+			goheap_self = &t->pub;
+			return t;
+		}
+	}
+	return NULL;
+}
+
+/* The same, made if there is none; NULL with errno set if it cannot be made. */
+struct gh_thread *gh_thread_get(struct goheap *h)
+{
+	struct gh_heap *heap = gh_heap_of(h);
+	struct gh_thread *t = gh_thread_find(h);
+
+	if (t)
+		return t;
+	sweep_states();
+	if (!heap->attached) {
+		gh_error(ENOTCONN, "the heap is not mapped in this process");
+		return NULL;
+	}
+	t = new_state(heap);
+	if (t)
+		goheap_self = &t->pub;
+	return t;
+}
+
+/* The heap is closing: drop all handle stacks. Called under gh_lock. */
+void gh_threads_close(struct gh_heap *heap)
+{
+	while (heap->threads) {
+		unmap_stacks(heap->threads);
+		unlink_from_heap(heap->threads);
+	}
+}
+
+/*
+ * In a child: only the calling thread exists, and no handle stack. Called
+ * under gh_lock.
+ */
+void gh_threads_after_fork(struct gh_heap *heaps)
+{
+	struct gh_heap *heap;
+	struct gh_thread *t;
+
+	goheap_self = &no_thread.pub;
+	while ((t = states)) {
+		states = t->next;
+		if (t->pub.heap)
+			unlink_from_heap(t);
+		free_state(t);
+	}
+	for (heap = heaps; heap; heap = heap->next) {
+		while ((t = heap->threads)) {
+			unlink_from_heap(t);
+			free_state(t);
+		}
+	}
+}
