@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Commands for people. The module itself is described in Kbuild.
+
+VERSION := 0.1.0
+O := $(CURDIR)/build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+all: modules userlib
+
+help:
+	@echo 'See it work:'
+	@echo '  make run           boot a kernel in QEMU, load the module, run the examples'
+	@echo '  make test          all tests, on the stock and on the debug kernel'
+	@echo
+	@echo 'While working:'
+	@echo '  make host-test     tests of core and library in user space'
+	@echo '  make kunit         KUnit suites on the debug kernel'
+	@echo '  make qemu-shell    a shell in a guest with the module loaded'
+	@echo '  make check         static checks'
+	@echo '  make bench         benchmarks'
+	@echo '  make compat        build the module against newer kernels'
+	@echo
+	@echo 'On this machine:'
+	@echo '  make               module, library and examples, in build/'
+	@echo '  make install       the same installed (DESTDIR, PREFIX=$(PREFIX))'
+	@echo '  make dkms-install  the module through DKMS'
+	@echo
+	@echo '  make deps          only install what the commands above need'
+	@echo '  make clean         remove build/'
+	@echo '  make distclean     remove the cached kernels as well'
+	@echo
+	@echo 'GOHEAP_CACHE=DIR     where kernels are kept; default ~/.cache/goheap'
+	@echo 'GOHEAP_ACCEL=ACCEL   auto, tcg or kvm'
+	@echo 'KERNEL=DIR           kernel to build against; default: the running one,'
+	@echo '                     else the newest packaged headers'
+
+KERNEL ?=
+
+# The kernel's build system keeps a copy of the sources per kernel in build/;
+# goheap.ko leads to the last one built.
+modules:
+	@scripts/deps.sh build
+	@kernel='$(KERNEL)'; \
+	ko=$$(scripts/module.sh "$${kernel:-$$(scripts/kernel.sh headers)}") && \
+	ln -sfn "$$ko" $(O)/goheap.ko
+
+userlib:
+	$(MAKE) -C userlib O=$(O)/userlib library examples
+
+install: modules userlib
+	dir=$$(readlink -f $(O)/goheap.ko) && \
+	release=$$(modinfo -F vermagic "$$dir" | cut -d ' ' -f 1) && \
+	install -D -m 644 "$$dir" \
+		"$(DESTDIR)/lib/modules/$$release/updates/goheap.ko" && \
+	{ [ -n '$(DESTDIR)' ] || depmod "$$release"; }
+	$(MAKE) -C userlib O=$(O)/userlib DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
+
+dkms-install:
+	install -d $(DESTDIR)/usr/src/goheap-$(VERSION)
+	cp -r Kbuild dkms.conf module uapi $(DESTDIR)/usr/src/goheap-$(VERSION)
+	[ -n '$(DESTDIR)' ] || dkms install goheap/$(VERSION)
+
+run:
+	@scripts/deps.sh run
+	@scripts/run.sh
+
+test:
+	@scripts/deps.sh test
+	@scripts/test.sh
+
+host-test:
+	@scripts/deps.sh test
+	@scripts/test.sh host
+
+kunit:
+	@scripts/deps.sh test
+	@scripts/test.sh kunit
+
+qemu-shell:
+	@scripts/deps.sh run
+	@scripts/run.sh shell
+
+bench:
+	@scripts/deps.sh bench
+	@scripts/bench.sh
+
+check:
+	@scripts/deps.sh check
+	@scripts/check.sh
+
+compat:
+	@scripts/deps.sh build
+	@scripts/compat.sh
+
+deps:
+	@scripts/deps.sh run test check bench
+
+clean:
+	rm -rf $(O)
+
+distclean: clean
+	rm -rf "$${GOHEAP_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/goheap}"
+
+.PHONY: all help modules userlib install dkms-install run test host-test kunit \
+	qemu-shell bench check compat deps clean distclean

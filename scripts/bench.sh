@@ -1,0 +1,253 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# `make bench`: what goheap costs, and how that compares with what it may cost.
+#
+# 1. the core in user space on this machine (selftests/core/bench.c)
+# 2. a loop of plain computing on this machine (selftests/bench/device.c)
+# 3. the device and the same loop in a guest with Debian's own kernel
+# 4. a table of targets and figures
+#
+# The loop's time in the guest divided by its time here is the loop ratio: by
+# that much plain computing in the guest is slower. With it a figure of the core
+# becomes what the device may cost in the guest.
+#
+# Every figure is kept as a line of JSON in build/bench/: host.json, loop.json,
+# guest.json. A target that is missed is no failure; the exit status is 1 only
+# if something could not be measured.
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+OUT=$BUILD/bench
+LOGS=$BUILD/logs
+failed=
+mkdir -p "$OUT" "$LOGS"
+
+# Something is missing; go on with the rest.
+lacking()
+{
+	say "NOT MEASURED: $*"
+	failed=1
+}
+
+heading()
+{
+	printf '\n== %s\n' "$*"
+}
+
+load_average()
+{
+	cut -d ' ' -f 1 /proc/loadavg
+}
+
+describe_host()
+{
+	printf 'machine: %s, %s CPUs, %s, load %s\n' \
+		"$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
+		"$JOBS" "$(uname -sr)" "$(load_average)"
+}
+
+# The lines of the core's benchmark as JSON. A line that is indented belongs to
+# the one before.
+host_json()
+{
+	awk '
+	{
+		name = substr($0, 1, 52)
+		sub(/ +$/, "", name)
+		if (name ~ /^  /)
+			name = last "," substr(name, 2)
+		else
+			last = name
+		rest = substr($0, 53)
+		if (split(rest, field) < 2 || field[1] !~ /^[0-9.]+$/)
+			next
+		unit = rest
+		sub(/^ *[0-9.]+ */, "", unit)
+		sub(/ *\(.*/, "", unit)
+		range = ""
+		if (match(rest, /\([0-9.]+ \.\. [0-9.]+\)/)) {
+			split(substr(rest, RSTART + 1, RLENGTH - 2), r, " .. ")
+			range = ",\"min\":" r[1] ",\"max\":" r[2]
+		}
+		printf "{\"name\":\"%s\",\"unit\":\"%s\",\"median\":%s%s}\n",
+			name, unit, field[1], range
+	}'
+}
+
+bench_core()
+{
+	local status=0
+
+	make -s -C "$TOP/selftests/core" -j "$JOBS" bench \
+		2> "$LOGS/bench-core.log" | tee "$OUT/host.txt" || status=1
+	[[ $status -eq 0 ]] ||
+		lacking "the core's benchmark ended early, see build/logs/bench-core.log"
+	host_json < "$OUT/host.txt" > "$OUT/host.json"
+}
+
+build_device()
+{
+	make -s -C "$TOP/selftests/bench" O="$OUT" > "$LOGS/bench-build.log" 2>&1 ||
+		die "selftests/bench does not build, see build/logs/bench-build.log"
+}
+
+bench_loop()
+{
+	GOHEAP_BENCH_JSON=$OUT/loop.json "$OUT/device" loop ||
+		lacking "the loop on this machine"
+}
+
+# Boot, show the table as it comes and keep the JSON that is between its lines.
+bench_guest()
+{
+	local answer kernel headers ko status=0
+
+	answer=$("$TOP/scripts/kernel.sh" stock)
+	read -r kernel headers <<< "$answer"
+	ko=$("$TOP/scripts/module.sh" "$headers" 2> "$LOGS/bench-module.log") ||
+		die "the module does not build, see build/logs/bench-module.log"
+	"$TOP/scripts/initramfs.sh" "$BUILD/bench.cpio" "/goheap.ko=$ko" \
+		"/bench/device=$OUT/device"
+	say "booting $(kernel_release "$headers"), up to 15 minutes"
+	"$TOP/scripts/qemu.sh" -k "$kernel" -i "$BUILD/bench.cpio" \
+		-l "$LOGS/bench.log" -o "$OUT/guest.txt" -t 900 -m 2048 \
+		-a "gh_job=bench gh_limit=870 GOHEAP_BENCH_JSON=-" |
+		tr -d '\r' | grep -av '^[{#]' || status=1
+	tr -d '\r' < "$OUT/guest.txt" | grep -a '^{.*}$' > "$OUT/guest.json" ||
+		status=1
+	if [[ $status -ne 0 ]] ||
+	   ! grep -aq '^# suite end bench/device status 0' "$OUT/guest.txt"; then
+		lacking "the run in the guest is not complete, see build/logs/bench.log"
+	fi
+}
+
+# figure FILE NAME: its median, or nothing
+figure()
+{
+	awk -v name="{\"name\":\"$2\"," 'index($0, name) == 1 {
+		sub(/.*"median":/, "")
+		sub(/[,}].*/, "")
+		value = $0
+	} END { print value }' "$OUT/$1.json" 2> /dev/null || true
+}
+
+# calc EXPRESSION: the result with two digits; nothing if an operand is missing
+calc()
+{
+	awk "BEGIN { printf \"%.2f\", $1 }" 2> /dev/null || true
+}
+
+# row WHAT most|least TARGET MEASURED UNIT
+row()
+{
+	local sign='<=' verdict=missed
+
+	[[ $2 == most ]] || sign='>='
+	if [[ ! $3 || ! $4 ]]; then
+		printf '%-52s %37s\n' "$1" "NOT MEASURED"
+		failed=1
+		return
+	fi
+	awk "BEGIN { exit !($4 $sign $3) }" && verdict=met
+	printf '%-52s %s %10s %10s %-5s %s\n' "$1" "$sign" "$3" "$4" "$5" "$verdict"
+}
+
+ratio_of()
+{
+	calc "$(figure guest "$1") / $(figure loop "$1")"
+}
+
+# What 256 objects may cost, in us: three empty ioctls, and the core's time
+# scaled by the loop ratio.
+alloc_row()
+{
+	local kind=$1 core allowed measured
+
+	core=$(figure host "$2")
+	allowed=$(calc "(3 * $(figure guest ioctl/enotty) + 256 * $core * $ratio) / 1000")
+	measured=$(calc "$(figure guest "alloc/$kind/256/reused") / 1000")
+	row "ALLOC of 256 x $kind" most "$allowed" "$measured" us
+}
+
+guest_rows()
+{
+	local size
+
+	alloc_row 8/noscan 'allocate 8 B no references, 256 at a time'
+	alloc_row 16/noscan 'allocate 16 B no references, 256 at a time'
+	alloc_row 16/refs 'allocate 16 B references, 256 at a time'
+	alloc_row 64/noscan 'allocate 64 B no references, 256 at a time'
+	alloc_row 64/refs 'allocate 64 B references, 256 at a time'
+	alloc_row 1024/noscan 'allocate 1024 B no references, 256 at a time'
+	row "faults, 64 MiB touched when allocated" most 4096 \
+		"$(figure guest touch/first/faults)" ""
+	row "faults, 64 MiB touched batch by batch of 256 x 64 B" most 4096 \
+		"$(figure guest touch/by-batch/faults)" ""
+	for size in 64 256; do
+		row "metadata of $size MiB of 32 B objects, $(calc \
+			"$(figure guest "metadata/${size}MiB/bytes") / 1024") KiB" \
+			most 4 "$(figure guest "metadata/${size}MiB/percent")" %
+	done
+}
+
+host_rows()
+{
+	local kind
+
+	for kind in 'no references' references; do
+		row "allocate 16 B, $kind, 256 at a time" most 15 \
+			"$(figure host "allocate 16 B $kind, 256 at a time")" ns
+		row "allocate 16 B, $kind, one at a time" most 15 \
+			"$(figure host "allocate 16 B $kind, one at a time")" ns
+	done
+	row "allocate a page, 64 GiB half full" most 100 \
+		"$(figure host 'allocate a page, 64 GiB half full')" ns
+	row "mark 10 M nodes linked at random" least 6 \
+		"$(figure host 'mark 10 M nodes linked at random')" M/s
+	row "mark a tree of 2^24 nodes" least 60 \
+		"$(figure host 'mark a binary tree of 2^24 nodes')" M/s
+	row "sweep 10 M nodes, all live" least 20 \
+		"$(figure host 'mark 10 M nodes, two random edges each, sweeping it, all live')" GB/s
+	row "metadata of 512 MiB of 32 B objects" most 4 \
+		"$(figure host 'metadata, 512 MiB of 32 B objects')" %
+}
+
+summary()
+{
+	local loop
+
+	ratio=$(ratio_of loop/memory)
+	heading "targets"
+	describe_host
+	tr -d '\r' < "$OUT/guest.txt" | sed -n 's/^machine: /guest:   /p'
+	printf 'loop ratio: %s (the loop in memory)' "${ratio:-not measured}"
+	for loop in arithmetic calls; do
+		printf ', %s alone %s' "$loop" "$(ratio_of "loop/$loop")"
+	done
+	printf '\n\n%-52s %13s %10s\n' "in the guest" target measured
+	guest_rows
+	printf '\n%-52s\n' "the core on this machine"
+	host_rows
+	printf '\nload average %s before, %s after, on %s CPUs' "$load_before" \
+		"$(load_average)" "$JOBS"
+	if [[ $(calc "$load_before > $JOBS / 2 || $(load_average) > $JOBS") != 0.00 ]]; then
+		printf ': the machine has other work to do, the figures are noisy'
+	fi
+	printf '\n'
+}
+
+load_before=$(load_average)
+describe_host
+build_device
+heading "the core on this machine"
+bench_core
+heading "plain computing on this machine"
+bench_loop
+heading "the device in the guest"
+bench_guest
+ratio=
+summary
+[[ ! $failed ]]

@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Build goheap.ko against one kernel and print its path.
+#
+#   module.sh [-t] [-v NAME] KERNEL_BUILD_DIR [MAKE_ARGUMENT...]
+#
+#   -t       with the unit suites linked in
+#   -v NAME  a variant with a folder of its own (say, other compiler flags)
+#
+# kbuild writes beside the sources, so each kernel and variant gets a copy of
+# them in build/; make then sees by time stamp what has to be compiled again.
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+tests=
+variant=
+while getopts tv: opt; do
+	case $opt in
+	t)	tests=1 ;;
+	v)	variant=-$OPTARG ;;
+	*)	die "usage: module.sh [-t] [-v NAME] KERNEL_BUILD_DIR [MAKE_ARGUMENT...]" ;;
+	esac
+done
+shift $((OPTIND - 1))
+[[ $# -ge 1 ]] || die "which kernel?"
+kernel=$1
+shift
+
+release=$(kernel_release "$kernel")
+[[ $release ]] || die "$kernel is not a prepared kernel build folder"
+dir=$BUILD/$release${tests:+-tests}$variant
+mkdir -p "$dir"
+
+# Two builds in one folder would trip over each other.
+exec {LOCK}> "$dir.lock"
+flock "$LOCK"
+
+# Excluded names are kbuild's products: neither copied from a tree where
+# somebody ran kbuild by hand, nor deleted here.
+rsync -a --delete \
+	--exclude='*.o' --exclude='.*' --exclude='*.ko' --exclude='*.mod' \
+	--exclude='*.mod.c' --exclude=modules.order --exclude=Module.symvers \
+	--exclude=mksizeclasses --exclude=gh_sizeclass_table.h \
+	"$TOP/Kbuild" "$TOP/module" "$TOP/uapi" "$dir/"
+
+# A build that fails must not leave an older module to be taken for its result.
+rm -f "$dir/goheap.ko"
+make -C "$kernel" M="$dir" ${tests:+GOHEAP_TESTS=1} -j "$JOBS" \
+	"$@" modules >&2
+printf '%s\n' "$dir/goheap.ko"

@@ -1,0 +1,244 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# `make test`: every suite in every place where it runs. Each part writes a TAP
+# log to build/logs/; scripts/tap.sh adds them up.
+#
+#   test.sh [PART...]     default: all of them
+#
+#   host    core and library in user space, under sanitizers
+#   stock   the device and the load-time self-tests on Debian's own kernel
+#   debug   the device and the KUnit suites on the debug kernel
+#   kunit   only the KUnit suites on the debug kernel (not part of the default)
+#   bench   selftests/bench, natively and on the stock kernel (not part of it)
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+LOGS=$BUILD/logs
+mkdir -p "$LOGS"
+
+# suite LOG NAME COMMAND...: run a command that prints TAP as one suite of a log
+suite()
+{
+	local log=$1 name=$2 status=0
+
+	shift 2
+	say "$name"
+	{
+		printf '# suite begin %s\n' "$name"
+		timeout -k 10 900 "$@" 2>&1 || status=$?
+		printf '\n# suite end %s status %s\n' "$name" "$status"
+	} > "$LOGS/current.tap"
+	cat "$LOGS/current.tap" >> "$log"
+	if [[ $status -ne 0 ]]; then
+		say "$name: FAILED, the end of its output:"
+		tail -n 15 "$LOGS/current.tap" | cut -c -150 >&2
+	fi
+	rm -f "$LOGS/current.tap"
+}
+
+# step LOG NAME COMMAND...: a command that prints no TAP, as one test
+step()
+{
+	local log=$1 name=$2 output
+
+	output=${log%.tap}-${2//[^a-z0-9]/-}.log
+	shift 2
+	say "$name"
+	{
+		printf '# suite begin %s\n' "$name"
+		if timeout -k 10 1800 "$@" > "$output" 2>&1; then
+			printf 'ok 1 - %s\n' "$name"
+		else
+			printf 'not ok 1 - %s; see %s\n' "$name" "$output"
+			say "$name: FAILED, the end of $output:"
+			tail -n 15 "$output" | cut -c -150 >&2
+		fi
+		printf '# suite end %s status 0\n' "$name"
+	} >> "$log"
+}
+
+host()
+{
+	local log=$LOGS/host.tap target
+
+	: > "$log"
+	for target in check failnth model tsan fuzz-smoke; do
+		suite "$log" "core $target" \
+			make -s -C "$TOP/selftests/core" -j "$JOBS" "$target"
+	done
+	suite "$log" "library" \
+		make -s -C "$TOP/userlib" -j "$JOBS" O="$BUILD/userlib" check
+}
+
+# build LOG KERNEL_DIR: modules and device selftests for one kernel. A step
+# that fails is a failed test, and the guest then reports what is missing.
+build()
+{
+	step "$1" "build the module" "$TOP/scripts/module.sh" "$2"
+	step "$1" "build the module with tests" "$TOP/scripts/module.sh" -t "$2"
+	step "$1" "build the device selftests" make -s -C "$TOP/selftests/device" \
+		-j "$JOBS" O="$BUILD/selftests" \
+		KSELFTEST_INC="$("$TOP/scripts/kernel.sh" source)/tools/testing/selftests"
+}
+
+# guest NAME KERNEL KERNEL_DIR JOBS SECONDS MIB: boot, take the results, judge
+guest()
+{
+	local name=$1 kernel=$2 dir=$3 jobs=$4 seconds=$5 memory=$6
+	local log=$LOGS/$name.tap release status=0 program append="gh_job=$4"
+	local -a files=()
+
+	release=$(kernel_release "$dir")
+	if [[ -f $BUILD/$release/goheap.ko ]]; then
+		files+=("/goheap.ko=$BUILD/$release/goheap.ko")
+	fi
+	if [[ -f $BUILD/$release-tests/goheap.ko ]]; then
+		files+=("/goheap-tests.ko=$BUILD/$release-tests/goheap.ko")
+	fi
+	if [[ $jobs == *device* ]]; then
+		for program in $(make -s -C "$TOP/selftests/device" list); do
+			if [[ -x $BUILD/selftests/$program ]]; then
+				files+=("/selftests/$program=$BUILD/selftests/$program")
+			fi
+		done
+	fi
+	if [[ $jobs == *bench* ]]; then
+		for program in "$BUILD"/bench/*; do
+			if [[ -f $program && -x $program ]]; then
+				files+=("/bench/${program##*/}=$program")
+			fi
+		done
+	fi
+	if [[ $release == *-debug ]]; then
+		append+=" panic_on_warn=1"
+	fi
+
+	say "$name: booting $release"
+	"$TOP/scripts/initramfs.sh" "$BUILD/$name.cpio" "${files[@]}"
+	"$TOP/scripts/qemu.sh" -k "$kernel" -i "$BUILD/$name.cpio" \
+		-l "$LOGS/$name.log" -o "$LOGS/$name.guest.tap" \
+		-t "$seconds" -m "$memory" -a "$append" || status=$?
+
+	cat "$LOGS/$name.guest.tap" >> "$log" || true
+	verdict "$status" "$LOGS/$name.log" >> "$log"
+}
+
+# The guest run as a whole, in the words of qemu.sh's exit status.
+verdict()
+{
+	local status=$1 log=$2 bad=
+
+	printf '\n# suite begin the guest as a whole\n'
+	[[ $status -ne 124 ]] || bad="it hung"
+	[[ $status -ne 3 ]] || bad="it died without a result"
+	if [[ $status -gt 3 && $status -ne 124 ]]; then
+		bad="qemu.sh ended with $status"
+	fi
+	printf '%sok 1 - ran to its end%s\n' "${bad:+not }" \
+		"${bad:+: $bad; see $log}"
+	bad=
+	[[ $status -ne 2 ]] || bad=1
+	printf '%sok 2 - kernel log has no complaints%s\n' "${bad:+not }" \
+		"${bad:+; see $log}"
+	printf '# suite end the guest as a whole status 0\n'
+}
+
+# Every program that selftests/device lists must have run: one that could not be
+# built would leave no trace otherwise.
+all_ran()
+{
+	local name=$1 program n=0 bad
+
+	{
+		printf '# suite begin every device program ran\n'
+		for program in $(make -s -C "$TOP/selftests/device" list); do
+			n=$((n + 1))
+			bad=
+			grep -aq "^# suite begin device/$program" \
+				"$LOGS/$name.guest.tap" 2>/dev/null || bad=1
+			printf '%sok %d - %s\n' "${bad:+not }" "$n" "$program"
+		done
+		printf '# suite end every device program ran status 0\n'
+	} >> "$LOGS/$name.tap"
+}
+
+stock()
+{
+	local kernel dir answer
+
+	answer=$("$TOP/scripts/kernel.sh" stock)
+	read -r kernel dir <<< "$answer"
+	: > "$LOGS/stock.tap"
+	build "$LOGS/stock.tap" "$dir"
+	guest stock "$kernel" "$dir" unit,device 600 2048
+	all_ran stock
+}
+
+debug()
+{
+	local kernel dir answer
+
+	answer=$("$TOP/scripts/kernel.sh" debug)
+	read -r kernel dir <<< "$answer"
+	: > "$LOGS/debug.tap"
+	build "$LOGS/debug.tap" "$dir"
+	guest debug "$kernel" "$dir" unit,device 900 1024
+	all_ran debug
+}
+
+kunit()
+{
+	local kernel dir answer
+
+	answer=$("$TOP/scripts/kernel.sh" debug)
+	read -r kernel dir <<< "$answer"
+	: > "$LOGS/kunit.tap"
+	step "$LOGS/kunit.tap" "build the module with tests" \
+		"$TOP/scripts/module.sh" -t "$dir"
+	guest kunit "$kernel" "$dir" unit 300 1024
+}
+
+# Figures, not results: nothing here passes or fails by its time.
+bench()
+{
+	local kernel dir answer
+
+	answer=$("$TOP/scripts/kernel.sh" stock)
+	read -r kernel dir <<< "$answer"
+	: > "$LOGS/bench.tap"
+	step "$LOGS/bench.tap" "build the module" "$TOP/scripts/module.sh" "$dir"
+	if [[ -f $TOP/selftests/core/Makefile ]]; then
+		suite "$LOGS/bench.tap" "core bench" \
+			make -s -C "$TOP/selftests/core" -j "$JOBS" bench
+		cat "$LOGS/bench.tap"
+	fi
+	if [[ -f $TOP/selftests/bench/Makefile ]]; then
+		step "$LOGS/bench.tap" "build the benchmarks" \
+			make -s -C "$TOP/selftests/bench" O="$BUILD/bench"
+		guest bench "$kernel" "$dir" bench 900 2048
+	fi
+}
+
+parts=("$@")
+if [[ ${#parts[@]} -eq 0 ]]; then
+	parts=(host stock debug)
+fi
+
+logs=()
+for part in "${parts[@]}"; do
+	case $part in
+	host|stock|debug|kunit|bench)
+		"$part"
+		logs+=("$LOGS/$part.tap")
+		;;
+	*)
+		die "unknown part $part"
+		;;
+	esac
+done
+
+say "logs are in $LOGS"
+"$TOP/scripts/tap.sh" "${logs[@]}"
