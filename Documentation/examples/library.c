@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a program does with libgoheap, piece by piece. Parts of this file stand
+ * in library.rst; it is also a program that runs.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <libgoheap.h>
+
+/* [tree] */
+struct tree {
+	goheap_ref left;
+	goheap_ref right;
+	goheap_ref name;	/* an array of char */
+	long key;
+};
+
+static struct goheap *h;
+static int tree_layout;
+
+static int init(void)
+{
+	h = goheap_open(0);
+	if (!h)
+		return -1;
+	tree_layout = GOHEAP_LAYOUT(h, struct tree, left, right, name);
+	return tree_layout < 0 ? -1 : 0;
+}
+/* [end tree] */
+
+/* [new] */
+/* A tree of a name: allocates twice, and the caller's frame keeps one. */
+static goheap_ref tree_new(const char *name, long key)
+{
+	goheap_frame frame = goheap_frame_begin(h);
+	goheap_ref text = goheap_new(h, GOHEAP_LAYOUT_NOSCAN, strlen(name) + 1);
+	goheap_ref ref = goheap_new(h, tree_layout, sizeof(struct tree));
+
+	if (text && ref) {
+		struct tree *t = goheap_ptr(h, ref);
+
+		strcpy(goheap_ptr(h, text), name);
+		t->key = key;
+		goheap_store(h, &t->name, text);
+	}
+	return goheap_frame_return(h, frame, text ? ref : 0);
+}
+/* [end new] */
+
+/* [walk] */
+/* Loading needs no frame as long as something keeps the whole tree. */
+static long tree_sum(goheap_ref ref)
+{
+	const struct tree *t = goheap_ptr(h, ref);
+
+	if (!t)
+		return 0;
+	return t->key + tree_sum(goheap_load(h, &t->left)) +
+	       tree_sum(goheap_load(h, &t->right));
+}
+/* [end walk] */
+
+/* [detach] */
+/*
+ * Takes the left part off: goheap_local() keeps it when the tree no longer
+ * does.
+ */
+static goheap_ref tree_take_left(struct tree *t)
+{
+	goheap_ref left = goheap_local(h, goheap_load(h, &t->left));
+
+	goheap_store(h, &t->left, 0);
+	return left;
+}
+/* [end detach] */
+
+/* [array] */
+/* An array of references: GOHEAP_LAYOUT_NOSCAN would keep none of them. */
+static goheap_ref table_new(size_t n)
+{
+	int refs = goheap_layout_refs(h);
+
+	return refs < 0 ? 0 : goheap_new_array(h, refs, sizeof(goheap_ref), n);
+}
+/* [end array] */
+
+/* [child] */
+/* A child shares the heap; what it needs it roots itself. */
+static int sum_in_child(goheap_ref tree)
+{
+	int status = -1;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		if (!goheap_local(h, tree))
+			_exit(1);
+		_exit(tree_sum(tree) != 6);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -1;
+	return status;
+}
+/* [end child] */
+
+static int fail(const char *what)
+{
+	fprintf(stderr, "%s: %s\n", what, goheap_error());
+	return 1;
+}
+
+int main(void)
+{
+	goheap_ref top, left, table;
+	struct tree *t;
+	uint32_t root;
+
+	if (init())
+		return fail("init");
+	top = tree_new("top", 1);
+	left = tree_new("left", 2);
+	t = goheap_ptr(h, top);
+	if (!top || !left)
+		return fail("tree");
+	goheap_store(h, &t->left, left);
+	goheap_store(h, &t->right, tree_new("right", 3));
+
+	/* [root] */
+	if (goheap_root_add(h, top, &root))
+		return fail("root");
+	/* [end root] */
+	if (goheap_gc(h) || sum_in_child(top))
+		return fail("child");
+	left = tree_take_left(t);
+	table = table_new(100);
+	if (!table)
+		return fail("table");
+	goheap_store(h, goheap_ptr(h, table), left);
+	printf("%ld + %ld\n", tree_sum(left), tree_sum(top));
+	goheap_root_remove(h, root);
+	goheap_close(h);
+	return 0;
+}
