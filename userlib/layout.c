@@ -20,8 +20,8 @@
  * register it.
  *
  * Return: the layout's number, or -1 with errno EINVAL for a size or bits that
- * cannot be, ENOSPC if the heap can hold no more layouts, EOPNOTSUPP for a
- * mask that is too long, ENOMEM.
+ * cannot be or a mask that is too long, ENOSPC if the heap can hold no more
+ * layouts, ENOMEM.
  */
 int goheap_layout(struct goheap *h, size_t elem_size, const uint64_t *mask,
 		  size_t nbits)

@@ -279,7 +279,7 @@ GOHEAP_INLINE goheap_ref goheap_cache_take(struct goheap_thread *t,
  *
  * Return: the reference, or 0 with errno ENOMEM (no memory, or the ceiling is
  * reached), ENOSPC (the thread's handle stack is full), ENOENT (no such
- * layout), EOPNOTSUPP (larger than any object may be), ENOTCONN (see
+ * layout), EINVAL (larger than any object may be), ENOTCONN (see
  * goheap_attach()).
  */
 GOHEAP_INLINE goheap_ref goheap_new(struct goheap *h, int layout, size_t bytes)

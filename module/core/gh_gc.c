@@ -229,7 +229,7 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 	end = ktime_get_ns();
 
 	c.end_ns = ktime_get_real_ns();
-	c.setup_ns = marking - begin;
+	c.setup_ns = marking - stopped;
 	c.mark_ns = marked - marking;
 	c.term_ns = end - marked;
 	c.stopped_ns = end - stopped;

@@ -69,10 +69,10 @@ struct gh_stats {
  * @cycle: number, from 1
  * @start_ns: since the heap began
  * @end_ns: end of marking, real time
- * @setup_ns: wall time of finishing the sweep and stopping the world
+ * @setup_ns: wall time of stopping the world
  * @mark_ns: wall time of marking
  * @term_ns: wall time of ending the cycle
- * @stopped_ns: wall time the world was stopped
+ * @stopped_ns: wall time the world was stopped: the sum of the three
  * @cpu_ns: CPU time of the collector, up to the start of the sweep
  * @heap_start: live bytes at the start, as the pacer counts them
  * @heap_end: live bytes at the end of marking
@@ -81,6 +81,7 @@ struct gh_stats {
  * @stack_bytes: bytes of handle stacks scanned
  * @global_bytes: bytes of pinned handles scanned
  * @invalid_refs: bad references found
+ * @first_invalid: the first of them
  * @nr_cpus: CPUs
  * @cpu_permille: share of CPU time since the heap began
  * @reason: enum gh_cycle_reason
@@ -101,6 +102,7 @@ struct gh_cycle {
 	u64 stack_bytes;
 	u64 global_bytes;
 	u64 invalid_refs;
+	u64 first_invalid;
 	u32 nr_cpus;
 	u32 cpu_permille;
 	u32 reason;

@@ -64,6 +64,7 @@ struct pending {
  * @win: moves on with every span put in @window
  * @bytes: bytes of marked slots
  * @invalid: bad references
+ * @first_invalid: the first of them
  * @nr_roots: roots offered
  * @root_bytes: bytes of roots by kind
  */
@@ -82,6 +83,7 @@ struct gh_mark {
 	u32 win;
 	u64 bytes;
 	u64 invalid;
+	u64 first_invalid;
 	u64 nr_roots;
 	u64 root_bytes[GH_ROOT_BATCH + 1];
 };
@@ -130,6 +132,12 @@ static struct gh_span *dequeue(struct gh_mark *m)
 	return s;
 }
 
+static noinline void bad_ref(struct gh_mark *m, u64 ref)
+{
+	if (!m->invalid++)
+		m->first_invalid = ref;
+}
+
 /* Mark the slot that @off lies in, if it is one. */
 static inline void mark_slot(struct gh_mark *m, struct gh_span *s, u64 off)
 {
@@ -153,7 +161,7 @@ static inline void mark_slot(struct gh_mark *m, struct gh_span *s, u64 off)
 		enqueue(m, s);
 	return;
 invalid:
-	m->invalid++;
+	bad_ref(m, m->tag << 48 | off);
 }
 
 /* Second stage: the descriptor is there, fetch the bitmap word. */
@@ -195,7 +203,7 @@ static inline void discover(struct gh_mark *m, u64 ref)
 	fetch_word(m, old, i);
 	return;
 invalid:
-	m->invalid++;
+	bad_ref(m, ref);
 }
 
 /* Let what is in the pipeline reach the bitmaps. */
@@ -454,6 +462,7 @@ void gh_mark_end(struct gh_mark *m, struct gh_cycle *c)
 	c->stack_bytes = m->root_bytes[GH_ROOT_STACK];
 	c->global_bytes = m->root_bytes[GH_ROOT_HANDLE];
 	c->invalid_refs = m->invalid;
+	c->first_invalid = m->first_invalid;
 	WRITE_ONCE(heap->invalid_refs, heap->invalid_refs + m->invalid);
 	WRITE_ONCE(heap->root_count, m->nr_roots);
 }

@@ -33,6 +33,7 @@
  *    pages. Write: backing is being taken away.
  * 5. gh_central.lock (spinlock): four lists of spans.
  * 6. gh_heap.batch_lock (spinlock): batches not yet handed over.
+ * 7. gh_heap.cycle_lock (spinlock): records of cycles.
  *
  * A span is owned by whoever moved its sweepgen on (see struct gh_span), by
  * the mcache it sits in, or by the central list it is on; its fields need no
@@ -70,7 +71,7 @@ struct gh_layout {
 
 /**
  * struct gh_central - spans of one span class that no mcache holds (mcentral)
- * @lock: protects both lists
+ * @lock: protects all lists
  * @partial: spans with free slots
  * @full: spans without
  *

@@ -5,8 +5,8 @@
  *	gc 7 @1.234s 5%: 0.10+2.3+0.052 ms clock, 0.20+0/2.1/0+0.10 ms cpu,
  *	4->4->2 MB, 4 MB goal, 0 MB stacks, 0 MB globals, 2 P (forced)
  *
- * (in one line). The three wall times are those of finishing the sweep and
- * stopping, of marking, and of ending the cycle. CPU time of the first and the
+ * (in one line). The three wall times are those of stopping the heap, of
+ * marking, and of ending the cycle. CPU time of the first and the
  * last is counted for all CPUs, as Go does, since no program runs on any; that
  * of marking is assists, collector and idle workers, of which only the
  * collector exists here.

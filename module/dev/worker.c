@@ -200,6 +200,10 @@ void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c)
 	struct goheap_file *gf = goheap_file_of(heap);
 	char line[GOHEAP_TRACE_LINE];
 
+	if (c->invalid_refs && READ_ONCE(heap->invalidptr))
+		pr_info_ratelimited("goheap: heap %u: gc %llu: %llu bad references, the first is %#llx\n",
+				    gf->id, c->cycle, c->invalid_refs,
+				    c->first_invalid);
 	if (!READ_ONCE(gf->gctrace))
 		return;
 	goheap_trace_line(line, sizeof(line), c);

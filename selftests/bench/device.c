@@ -58,6 +58,9 @@
 #define MAX_SAMPLES	256
 #define MAX_BATCH	256
 
+/* A function that the compiler must call as it stands. */
+#define MEASURED	__attribute__((noipa))
+
 /* A command of ours that does not exist. */
 #define NO_COMMAND	_IO(GOHEAP_IOC_TYPE, 0x7f)
 
@@ -229,7 +232,7 @@ static u64 next_random(u64 *x)
 	return *x * 0x2545f4914f6cdd1dULL;
 }
 
-static u64 __attribute__((noinline)) arithmetic(u64 x, u32 n)
+static u64 MEASURED arithmetic(u64 x, u32 n)
 {
 	while (n--)
 		x = next_random(&x);
@@ -237,7 +240,7 @@ static u64 __attribute__((noinline)) arithmetic(u64 x, u32 n)
 }
 
 /* Loads, stores and branches that the processor predicts, in 32 KiB. */
-static u64 __attribute__((noinline)) memory(u64 *table, u32 n)
+static u64 MEASURED memory(u64 *table, u32 n)
 {
 	u64 sum = 0;
 	u32 i;
@@ -253,7 +256,7 @@ static u64 __attribute__((noinline)) memory(u64 *table, u32 n)
 }
 
 /* Calls, returns and branches that depend on what they return. */
-static u32 __attribute__((noinline)) calls(u32 n)
+static u32 MEASURED calls(u32 n)
 {
 	return n < 2 ? 1 : calls(n - 1) + calls(n - 2);
 }
@@ -261,6 +264,8 @@ static u32 __attribute__((noinline)) calls(u32 n)
 static void bench_loop(void)
 {
 	const u32 n = 20000;
+	/* The result is the number of leaves of the tree of calls. */
+	const u32 nr_calls = 2 * calls(18) - 1;
 	static u64 table[4096];
 	volatile u64 sink = 1;
 	struct series s = {};
@@ -282,8 +287,7 @@ static void bench_loop(void)
 	for (i = 0; i < 101; i++) {
 		start = now();
 		sink += calls(18);
-		/* calls(18) is the number of its leaves, of 2 leaves - 1. */
-		add(&s, (now() - start) / (2 * calls(18) - 1));
+		add(&s, (now() - start) / nr_calls);
 	}
 	report(&s, "ns", "loop/calls");
 }

@@ -74,10 +74,10 @@ typedef __u64 goheap_ref;
  * GOHEAP_MMAP_STACK: a handle stack, struct goheap_stack, of any length that
  * is a multiple of the system page and at most GOHEAP_STACK_MAX. Each mmap()
  * makes a new stack, which belongs to the calling process's attachment and
- * goes with its mapping.
+ * goes with its mapping. A 32-bit program can give this offset to mmap2().
  */
 #define GOHEAP_MMAP_OBJECTS	0x0000000000000000ULL
-#define GOHEAP_MMAP_STACK	0x4000000000000000ULL
+#define GOHEAP_MMAP_STACK	0x0000080000000000ULL
 #define GOHEAP_STACK_MAX	(1ULL << 30)
 
 /**
@@ -173,10 +173,11 @@ struct goheap_info {
  * @flags: must be 0
  * @address_space: bytes of heap addresses; a multiple of 64 MiB up to 64 TiB;
  *	0 takes the default
- * @max_heap: hard ceiling of the heap in bytes of memory; 0 is none
+ * @max_heap: hard ceiling of the memory of objects in bytes; metadata and
+ *	handle stacks are not counted; 0 is none
  *
- * EBUSY once the heap has been mapped or has a layout. A heap may do without
- * this command.
+ * EBUSY once the heap is in use: mapped, given a layout or collected. A heap
+ * may do without this command.
  */
 struct goheap_setup {
 	__u32 size;
@@ -307,13 +308,14 @@ struct goheap_collect {
 /**
  * enum goheap_param_id - parameters of a heap
  * @GOHEAP_PARAM_GC_PERCENT: GOGC: the heap may grow by so many percent of what
- *	the last collection found live before the next one; -1 is off
+ *	the last collection found live before the next one, at most 10000000;
+ *	-1 is off
  * @GOHEAP_PARAM_MEMORY_LIMIT: GOMEMLIMIT: soft limit in bytes of the memory
  *	the heap holds; S64_MAX is none
  * @GOHEAP_PARAM_MAX_HEAP: hard ceiling in bytes; 0 is none
  * @GOHEAP_PARAM_GCTRACE: 1 writes a line to the kernel log for each cycle
- * @GOHEAP_PARAM_INVALIDPTR: 1 lets the first bad reference that a collection
- *	finds in an object be reported in the kernel log
+ * @GOHEAP_PARAM_INVALIDPTR: 1 has a collection that finds bad references write
+ *	their number and the first of them to the kernel log; 0 only counts
  */
 enum goheap_param_id {
 	GOHEAP_PARAM_GC_PERCENT = 0,
@@ -444,9 +446,10 @@ enum goheap_cycle_reason {
  * @cycle: number of the collection, from 1; 0 asks for the last one
  * @start_ns: out: start, ns since the heap was opened
  * @end_ns: out: end of marking, ns since 1970
- * @setup_ns: out: wall time of finishing the sweep and stopping the heap
+ * @setup_ns: out: wall time of stopping the heap
  * @mark_ns: out: wall time of marking
- * @term_ns: out: wall time of ending the cycle and starting the heap again
+ * @term_ns: out: wall time of ending the cycle and starting the heap again;
+ *	the heap was stopped for the sum of the three
  * @cpu_ns: out: CPU time of the collector in this cycle, sweeping excluded
  * @heap_start: out: live bytes at the start
  * @heap_end: out: live bytes at the end of marking
