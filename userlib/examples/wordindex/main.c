@@ -23,6 +23,7 @@ static const char help[] =
 	"  --top N       print the N most frequent words (20)\n"
 	"  --counts      print all words with their counts, sorted by word\n"
 	"  --query WORD  print where a word is, as file:line; may be repeated\n"
+	"  --metrics     print the heap's folder in /sys/kernel/goheap\n"
 	"  --files       print the names of the files\n"
 	"\n"
 	"Prints how the heap developed, on stderr if there are other answers,\n"
@@ -32,6 +33,7 @@ struct options {
 	unsigned long rounds;
 	unsigned long top;
 	bool counts;
+	bool metrics;
 	bool files;
 	char **queries;
 	size_t nr_queries;
@@ -62,6 +64,7 @@ static void parse_options(int argc, char **argv, struct options *options)
 		{ "top", required_argument, NULL, 't' },
 		{ "counts", no_argument, NULL, 'c' },
 		{ "query", required_argument, NULL, 'q' },
+		{ "metrics", no_argument, NULL, 'm' },
 		{ "files", no_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -79,6 +82,8 @@ static void parse_options(int argc, char **argv, struct options *options)
 			options->top = number(optarg);
 		else if (c == 'c')
 			options->counts = true;
+		else if (c == 'm')
+			options->metrics = true;
 		else if (c == 'f')
 			options->files = true;
 		else if (c == 'q')
@@ -213,6 +218,10 @@ static int run(const struct options *options, const struct texts *texts)
 		return 1;
 	print_summary(*current, out);
 	status = answer(options, *current);
+	if (options->metrics && report_metrics()) {
+		fail("metrics");
+		status = 1;
+	}
 	goheap_close(heap);
 	return status;
 }

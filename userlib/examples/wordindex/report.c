@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Answers from the index.
+ * Answers from the index, and from the kernel about its heap.
  */
+#define _XOPEN_SOURCE 700 /* nftw() */
+#include <ftw.h>
 #include <string.h>
 
 #include "wordindex.h"
@@ -75,4 +77,36 @@ int report_query(goheap_ref index, const char *text)
 			       chunk->postings[i].line);
 	}
 	return 0;
+}
+
+static int print_metric(const char *path, const struct stat *st, int type,
+			struct FTW *place)
+{
+	char value[64];
+	FILE *file;
+
+	(void)st;
+	(void)place;
+	if (type != FTW_F)
+		return 0;
+	file = fopen(path, "r");
+	if (!file)
+		return -1;
+	if (fgets(value, sizeof(value), file))
+		printf("%-64s %s", path + strlen("/sys/kernel/goheap/"), value);
+	fclose(file);
+	return 0;
+}
+
+/* What the kernel says of this heap while the index is in it. */
+int report_metrics(void)
+{
+	struct goheap_info info = { .size = sizeof(info) };
+	char folder[64];
+
+	if (goheap_info(heap, &info))
+		return -1;
+	snprintf(folder, sizeof(folder), "/sys/kernel/goheap/%u", info.heap_id);
+	printf("metrics of this heap, from %s:\n", folder);
+	return nftw(folder, print_metric, 8, FTW_PHYS);
 }

@@ -120,6 +120,7 @@ uint64_t index_checksum(goheap_ref index);
 
 int report_counts(goheap_ref index);
 int report_top(goheap_ref index, size_t n);
+int report_metrics(void);
 int report_query(goheap_ref index, const char *word);
 
 /* curve.c: the heap over the rounds */
