@@ -6,7 +6,8 @@
  * slots from the span it holds for the span class; freeindex, alloc_cache and
  * the allocation bits work as in Go: the lowest free slot at or above
  * freeindex is next, and a span is full when freeindex reaches its end. There
- * are no free lists, and nothing is written into free slots.
+ * are no free lists, and nothing is written into free slots. A batch takes free
+ * slots that lie side by side as one run, cleared at once.
  *
  *	tiny	no references, less than 16 bytes: several objects share a
  *		16-byte slot, freed when all of them are dead
@@ -86,12 +87,13 @@ static void zero_range(struct gh_heap *heap, u64 off, u64 bytes)
 	}
 }
 
-static void zero_slot(struct gh_heap *heap, struct gh_span *s, u64 off)
+static void zero_slots(struct gh_heap *heap, struct gh_span *s, u64 off,
+		       u64 bytes)
 {
 	if (s->npages == 1)
-		memset(s->kaddr + (off - s->base), 0, s->elemsize);
+		memset(s->kaddr + (off - s->base), 0, bytes);
 	else
-		zero_range(heap, off, s->elemsize);
+		zero_range(heap, off, bytes);
 }
 
 /* Reload alloc_cache for freeindex, which is at the start of a word. */
@@ -102,11 +104,15 @@ static void refill_alloc_cache(struct gh_heap *heap, struct gh_span *s)
 	s->alloc_cache = ~s->bits[s->freeindex / 64].half[half];
 }
 
-/* Next free slot, or nelems; moves freeindex behind it. */
-static u32 next_free(struct gh_heap *heap, struct gh_span *s)
+/*
+ * Next run of free slots within a word of the bitmap, at most @max; moves
+ * freeindex behind it. Returns its length, 0 when the span is full.
+ */
+static u32 next_run(struct gh_heap *heap, struct gh_span *s, u32 max,
+		    u32 *first)
 {
 	u32 idx = s->freeindex;
-	u32 bit;
+	u32 bit, run;
 
 	while (!s->alloc_cache) {
 		idx = round_down(idx, 64) + 64;
@@ -119,15 +125,20 @@ static u32 next_free(struct gh_heap *heap, struct gh_span *s)
 	idx += bit;
 	if (idx >= s->nelems)
 		goto full;
-	s->alloc_cache = s->alloc_cache >> bit >> 1;
-	WRITE_ONCE(s->freeindex, idx + 1);
-	if ((idx + 1) % 64 == 0 && idx + 1 < s->nelems)
+	s->alloc_cache >>= bit;
+	run = ~s->alloc_cache ? __ffs64(~s->alloc_cache) : 64;
+	run = min3(run, max, s->nelems - idx);
+	s->alloc_cache = s->alloc_cache >> (run - 1) >> 1;
+	*first = idx;
+	idx += run;
+	WRITE_ONCE(s->freeindex, idx);
+	if (idx % 64 == 0 && idx < s->nelems)
 		refill_alloc_cache(heap, s);
-	return idx;
+	return run;
 full:
 	WRITE_ONCE(s->freeindex, s->nelems);
 	s->alloc_cache = 0;
-	return s->nelems;
+	return 0;
 }
 
 /* Place of a span class in the mcache; NULL without memory for it. */
@@ -176,20 +187,23 @@ static void take_slots(struct gh_heap *heap, struct gh_span *s,
 		       struct alloc_ctx *ctx, struct gh_batch *b)
 {
 	bool black = READ_ONCE(heap->phase) != GH_PHASE_OFF;
-	u32 n = 0;
+	u64 elemsize = s->elemsize;
+	u32 idx, run, i, n = 0;
 
 	while (b->nr < ctx->count) {
-		u32 idx = next_free(heap, s);
-		u64 off = s->base + idx * s->elemsize;
+		u64 off;
 
-		if (idx == s->nelems)
+		run = next_run(heap, s, ctx->count - b->nr, &idx);
+		if (!run)
 			break;
+		off = s->base + idx * elemsize;
 		if (s->needzero)
-			zero_slot(heap, s, off);
-		if (unlikely(black))
-			gh_mark_black(heap, s, idx);
-		batch_add(heap, b, off);
-		n++;
+			zero_slots(heap, s, off, run * elemsize);
+		for (i = 0; unlikely(black) && i < run; i++)
+			gh_mark_black(heap, s, idx + i);
+		for (i = 0; i < run; i++)
+			batch_add(heap, b, off + i * elemsize);
+		n += run;
 	}
 	s->alloc_count += n;
 	gh_stat_add(heap, mallocs[s->sc->sizeclass], n);

@@ -36,8 +36,12 @@ static void report(const char *what, double *v, int n, const char *unit)
 	       v[0], v[n - 1]);
 }
 
+/* Nodes that new_node() has in store; those of another heap are of no use. */
+static u32 nodes_left;
+
 static void open_heap(u64 aspace)
 {
+	nodes_left = 0;
 	heap = gh_user_heap(aspace, 0);
 	check(heap);
 	gh_gc_set_percent(heap, -1);
@@ -194,19 +198,16 @@ static u64 *word(u64 ref, u64 i)
 static u64 new_node(u32 layout)
 {
 	static u64 refs[BATCH];
-	static struct gh_heap *of;
-	static u32 left;
 	struct gh_batch b;
 
-	if (!left || of != heap) {
+	if (!nodes_left) {
 		gh_batch_begin(heap, &b, refs);
 		check(!gh_malloc(heap, layout, 16, BATCH, &b));
 		gh_batch_end(heap, &b);
 		check(b.nr == BATCH);
-		left = BATCH;
-		of = heap;
+		nodes_left = BATCH;
 	}
-	return refs[BATCH - left--];
+	return refs[BATCH - nodes_left--];
 }
 
 /* Mark and sweep what @root holds; @sweep: report sweeping too. */
