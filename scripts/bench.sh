@@ -115,7 +115,7 @@ bench_guest()
 	"$TOP/scripts/qemu.sh" -k "$kernel" -i "$BUILD/bench.cpio" \
 		-l "$LOGS/bench.log" -o "$OUT/guest.txt" -t 900 -m 2048 \
 		-a "gh_job=bench gh_limit=870 GOHEAP_BENCH_JSON=-" |
-		tr -d '\r' | grep -av '^[{#]' || status=1
+		tr -d '\r' | grep -avE '^([{#]|ok |goheap-guest:)' || status=1
 	tr -d '\r' < "$OUT/guest.txt" | grep -a '^{.*}$' > "$OUT/guest.json" ||
 		status=1
 	if [[ $status -ne 0 ]] ||
@@ -137,7 +137,7 @@ figure()
 # calc EXPRESSION: the result with two digits; nothing if an operand is missing
 calc()
 {
-	awk "BEGIN { printf \"%.2f\", $1 }" 2> /dev/null || true
+	awk "BEGIN { printf \"%.2f\", ($1) }" 2> /dev/null || true
 }
 
 # row WHAT most|least TARGET MEASURED UNIT
@@ -151,7 +151,7 @@ row()
 		failed=1
 		return
 	fi
-	awk "BEGIN { exit !($4 $sign $3) }" && verdict=met
+	awk "BEGIN { exit !(($4) $sign ($3)) }" && verdict=met
 	printf '%-52s %s %10s %10s %-5s %s\n' "$1" "$sign" "$3" "$4" "$5" "$verdict"
 }
 
@@ -161,7 +161,8 @@ ratio_of()
 }
 
 # What 256 objects may cost, in us: three empty ioctls, and the core's time
-# scaled by the loop ratio.
+# scaled by the loop ratio. Both are measured with memory that the heap has had
+# before, and without collecting.
 alloc_row()
 {
 	local kind=$1 core allowed measured

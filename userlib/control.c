@@ -14,7 +14,7 @@
  * All objects that could not be reached when the call began are free when it
  * returns, but for those that threads have in store for allocation.
  *
- * Return: 0, or -1 with errno EINTR if a signal came meanwhile; the
+ * Return: 0, or -1 with errno EINTR if a signal handler ran meanwhile; the
  * collection then goes on. (Waiting again would be for the next one, and might
  * never end in a program with a timer.)
  */

@@ -47,8 +47,24 @@
 #define GH_PAGECACHE_PAGES	64
 #define GH_PAGECACHE_MAX	(GH_PAGECACHE_PAGES / 4)
 
+/*
+ * A span from the page cache that needs memory gets it for so many pages at
+ * once, its own and the next ones of the cache. Fewer and larger blocks are
+ * asked for, and one page fault maps them all. Our own number.
+ */
+#define GH_BACK_PAGES		8
+
 /* mcentral looks at so many unswept spans before it grows the heap. */
 #define GH_SPAN_BUDGET		100
+
+/*
+ * Memory for metadata: paid by the heap's cgroup, and when there is none the
+ * call fails instead of waking the OOM killer.
+ */
+#define GH_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+/* Largest GOGC; keeps the arithmetic of goals within 64 bits. */
+#define GH_MAX_GC_PERCENT	10000000
 
 #define GH_HEAP_MINIMUM		(4UL << 20)
 #define GH_LIMIT_HEADROOM_PCT	3

@@ -111,13 +111,14 @@ void gh_gc_init(struct gh_heap *heap)
 /**
  * gh_gc_set_percent() - set GOGC
  * @heap: heap
- * @percent: 0 or more, or -1 for off
+ * @percent: 0 to GH_MAX_GC_PERCENT, or -1 for off
  *
  * Context: may sleep; heap->world not held.
  */
 void gh_gc_set_percent(struct gh_heap *heap, s64 percent)
 {
 	down_write(&heap->world);
+	percent = clamp_t(s64, percent, -1, GH_MAX_GC_PERCENT);
 	WRITE_ONCE(heap->gc_percent, percent);
 	commit_goal(heap, heap->heap_marked, last_root_bytes(heap));
 	up_write(&heap->world);

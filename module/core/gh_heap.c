@@ -135,12 +135,12 @@ static int heap_tables(struct gh_heap *heap)
 	u64 nr_arenas = heap->aspace >> GH_ARENA_SHIFT;
 	int err;
 
-	heap->mcaches = alloc_percpu_gfp(struct gh_mcache, GFP_KERNEL_ACCOUNT);
-	heap->stats = alloc_percpu_gfp(struct gh_stats, GFP_KERNEL_ACCOUNT);
+	heap->mcaches = alloc_percpu_gfp(struct gh_mcache, GH_GFP);
+	heap->stats = alloc_percpu_gfp(struct gh_stats, GH_GFP);
 	heap->arenas = kvcalloc(nr_arenas, sizeof(*heap->arenas),
-				GFP_KERNEL_ACCOUNT);
+				GH_GFP);
 	heap->cycles = kvcalloc(GH_NR_CYCLES, sizeof(*heap->cycles),
-				GFP_KERNEL_ACCOUNT);
+				GH_GFP);
 	if (!heap->mcaches || !heap->stats || !heap->arenas || !heap->cycles)
 		return -ENOMEM;
 	mcaches_init(heap);
@@ -165,7 +165,7 @@ static int heap_tables(struct gh_heap *heap)
  */
 struct gh_heap *gh_heap_create(const struct gh_config *cfg)
 {
-	struct gh_heap *heap = kvzalloc(sizeof(*heap), GFP_KERNEL_ACCOUNT);
+	struct gh_heap *heap = kvzalloc(sizeof(*heap), GH_GFP);
 	int err;
 
 	if (!heap)
@@ -274,7 +274,7 @@ static int grow_arenas(struct gh_heap *heap, u64 npages)
 
 		if (heap->arenas[i])
 			continue;
-		a = kvzalloc(sizeof(*a), GFP_KERNEL_ACCOUNT);
+		a = kvzalloc(sizeof(*a), GH_GFP);
 		if (!a)
 			return -ENOMEM;
 		gh_stat_add(heap, meta_bytes, sizeof(*a));
@@ -311,6 +311,8 @@ static u64 take_pages_cached(struct gh_heap *heap, struct gh_mcache *mc,
 	if (gh_pagecache_empty(&mc->pages)) {
 		mutex_lock(&heap->lock);
 		mc->pages = gh_pagealloc_fill_cache(&heap->pages);
+		if (gh_pagecache_empty(&mc->pages) && !grow(heap, npages))
+			mc->pages = gh_pagealloc_fill_cache(&heap->pages);
 		mutex_unlock(&heap->lock);
 	}
 	return gh_pagecache_alloc(&mc->pages, npages, &nr_scav);
@@ -383,19 +385,17 @@ static u32 unbacked_run(struct gh_heap *heap, u64 page, u64 end)
 	return n;
 }
 
-/* Get memory for those of the pages that have none; sets @dirty if some had. */
-static int back_pages(struct gh_heap *heap, u64 page, u64 npages, bool *dirty)
+/* Get memory for those of the pages that have none. */
+static int back_pages(struct gh_heap *heap, u64 page, u64 npages)
 {
 	u64 end = page + npages;
 	u32 n;
 
-	*dirty = false;
 	for (; page < end; page += n) {
 		int err;
 
 		n = unbacked_run(heap, page, end);
 		if (!n) {
-			*dirty = true;
 			n = 1;
 			continue;
 		}
@@ -410,6 +410,53 @@ static int back_pages(struct gh_heap *heap, u64 page, u64 npages, bool *dirty)
 		}
 	}
 	return 0;
+}
+
+/* Bits of @npages pages from @page on that are of the cache's group of 64. */
+static u64 cache_mask(const struct gh_pagecache *c, u64 page, u32 npages)
+{
+	if (page < c->base || page + npages > c->base + GH_PAGECACHE_PAGES)
+		return 0;
+	return (~0ULL >> (GH_PAGECACHE_PAGES - npages)) << (page - c->base);
+}
+
+/*
+ * Memory for a span whose pages are from @mc's page cache, if they are: pages
+ * of the cache that follow and have none get it as well, if there is enough.
+ */
+static int back_cached(struct gh_heap *heap, struct gh_mcache *mc, u64 page,
+		       u32 npages)
+{
+	struct gh_pagecache *c = &mc->pages;
+	u64 unbacked = c->free & c->scav;
+	u64 end = page + npages;
+	u32 ahead = 0;
+
+	lockdep_assert_held(&mc->lock);
+	while (npages + ahead < GH_BACK_PAGES &&
+	       unbacked & cache_mask(c, end + ahead, 1))
+		ahead++;
+	if (!ahead || page_kaddr(heap, end - 1))
+		return back_pages(heap, page, npages);
+	if (back_pages(heap, page, npages + ahead))
+		return back_pages(heap, page, npages);
+	c->scav &= ~cache_mask(c, end, ahead);
+	return 0;
+}
+
+/*
+ * May a page of a new span hold something? Asked before it gets memory. What
+ * has memory is mapped into programs as soon as a fault comes near, and may
+ * have been written to even if it has never been in a span.
+ */
+static bool pages_dirty(struct gh_heap *heap, u64 page, u64 npages)
+{
+	u64 end = page + npages;
+
+	for (; page < end; page++)
+		if (page_kaddr(heap, page))
+			return true;
+	return false;
 }
 
 static void set_spans(struct gh_heap *heap, u64 page, u64 npages,
@@ -466,13 +513,17 @@ struct gh_span *gh_heap_alloc_span(struct gh_heap *heap, struct gh_mcache *mc,
 	u64 page;
 	int err;
 
-	s = kmem_cache_alloc(span_cache(sc->nr_words), GFP_KERNEL_ACCOUNT);
+	s = kmem_cache_alloc(span_cache(sc->nr_words), GH_GFP);
 	if (!s)
 		return ERR_PTR(-ENOMEM);
 	err = take_pages(heap, mc, npages, &page);
 	if (err)
 		goto free_span;
-	err = back_pages(heap, page, npages, &dirty);
+	dirty = pages_dirty(heap, page, npages);
+	if (mc)
+		err = back_cached(heap, mc, page, npages);
+	else
+		err = back_pages(heap, page, npages);
 	if (err)
 		goto free_pages;
 

@@ -241,10 +241,10 @@ struct gh_span *gh_heap_alloc_span(struct gh_heap *heap, struct gh_mcache *mc,
 void gh_heap_free_span(struct gh_heap *heap, struct gh_span *s);
 u64 gh_heap_release(struct gh_heap *heap, u64 bytes);
 
-/* Largest object of a heap in bytes. */
-static inline u64 gh_max_object(const struct gh_heap *heap)
+/* Largest object in bytes of a heap with so many addresses. */
+static inline u64 gh_max_object(u64 aspace)
 {
-	return min_t(u64, heap->aspace / 2, GH_MAX_OBJECT);
+	return min_t(u64, aspace / 2, GH_MAX_OBJECT);
 }
 
 /* Kernel address of a byte of a backed page. */

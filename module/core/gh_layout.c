@@ -83,7 +83,7 @@ static struct gh_layout *layout_add(struct gh_heap *heap, u64 elem_size,
 	lockdep_assert_held(&heap->lock);
 	if (heap->nr_layouts == GH_MAX_LAYOUTS)
 		return ERR_PTR(-ENOSPC);
-	l = kvzalloc(struct_size(l, mask, nr_words), GFP_KERNEL_ACCOUNT);
+	l = kvzalloc(struct_size(l, mask, nr_words), GH_GFP);
 	if (!l)
 		return ERR_PTR(-ENOMEM);
 	l->id = heap->nr_layouts;
@@ -145,10 +145,10 @@ int gh_layout_init(struct gh_heap *heap)
 	struct gh_layout *l;
 
 	heap->layouts = kvcalloc(GH_MAX_LAYOUTS, sizeof(*heap->layouts),
-				 GFP_KERNEL_ACCOUNT);
+				 GH_GFP);
 	heap->spanclasses = kvcalloc(GH_MAX_SPANCLASSES,
 				     sizeof(*heap->spanclasses),
-				     GFP_KERNEL_ACCOUNT);
+				     GH_GFP);
 	if (!heap->layouts || !heap->spanclasses)
 		return -ENOMEM;
 	gh_stat_add(heap, meta_bytes, GH_MAX_LAYOUTS * sizeof(void *) +
@@ -199,7 +199,7 @@ static struct gh_spanclass *spanclass_new(struct gh_heap *heap,
 	struct gh_spanclass *sc;
 
 	sc = kvzalloc(sizeof(*sc) + mask_words * sizeof(u64),
-		      GFP_KERNEL_ACCOUNT);
+		      GH_GFP);
 	if (!sc)
 		return NULL;
 	sc->sizeclass = sizeclass;

@@ -150,7 +150,7 @@ static struct gh_span **mcache_slot(struct gh_heap *heap, struct gh_mcache *mc,
 	lockdep_assert_held(&mc->lock);
 	if (unlikely(!*block)) {
 		*block = kcalloc(GH_MCACHE_BLOCK, sizeof(**block),
-				 GFP_KERNEL_ACCOUNT);
+				 GH_GFP);
 		if (!*block)
 			return NULL;
 		gh_stat_add(heap, meta_bytes,
@@ -359,8 +359,8 @@ static int collect_hard(struct gh_heap *heap)
 }
 
 /*
- * Memory, the ceiling or the end of heap addresses is in the way. First free pages elsewhere in the heap
- * give theirs, then a collection finds more.
+ * Memory, the ceiling or the end of heap addresses is in the way. First free
+ * pages elsewhere in the heap give theirs, then a collection finds more.
  */
 static int make_room(struct gh_heap *heap, u64 bytes, int why, int *tries)
 {
@@ -390,7 +390,8 @@ static int alloc_ctx_init(struct gh_heap *heap, struct alloc_ctx *ctx,
 
 	if (!l)
 		return -ENOENT;
-	if (!count || count > GH_MAX_BATCH || bytes > gh_max_object(heap))
+	if (!count || count > GH_MAX_BATCH ||
+	    bytes > gh_max_object(heap->aspace))
 		return -EINVAL;
 	ctx->bytes = max_t(u64, bytes, 1);
 	ctx->count = count;

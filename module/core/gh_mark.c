@@ -96,7 +96,7 @@ struct gh_mark {
  */
 struct gh_mark *gh_mark_create(struct gh_heap *heap)
 {
-	struct gh_mark *m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
+	struct gh_mark *m = kzalloc(sizeof(*m), GH_GFP);
 
 	if (m)
 		m->heap = heap;

@@ -95,7 +95,7 @@ static int make_blocks(struct gh_pagealloc *pa, u64 from, u64 to)
 	for (level = 0; level < GH_SUMMARY_LEVELS; level++) {
 		for (i = nr_sum_blocks(level, from);
 		     i < nr_sum_blocks(level, to); i++) {
-			u64 *b = kvzalloc(BLOCK_BYTES, GFP_KERNEL_ACCOUNT);
+			u64 *b = kvzalloc(BLOCK_BYTES, GH_GFP);
 
 			if (!b)
 				return -ENOMEM;
@@ -104,7 +104,7 @@ static int make_blocks(struct gh_pagealloc *pa, u64 from, u64 to)
 		}
 	}
 	for (i = nr_chunk_blocks(from); i < nr_chunk_blocks(to); i++) {
-		pa->chunks[i].data = kvzalloc(DATA_BYTES, GFP_KERNEL_ACCOUNT);
+		pa->chunks[i].data = kvzalloc(DATA_BYTES, GH_GFP);
 		if (!pa->chunks[i].data)
 			return -ENOMEM;
 		pa->meta_bytes += DATA_BYTES;
@@ -135,13 +135,13 @@ int gh_pagealloc_init(struct gh_pagealloc *pa, u64 max_pages)
 	for (level = 0; level < GH_SUMMARY_LEVELS; level++) {
 		n = nr_sum_blocks(level, max_pages);
 		pa->summaries[level] = kvcalloc(n, sizeof(u64 *),
-						GFP_KERNEL_ACCOUNT);
+						GH_GFP);
 		if (!pa->summaries[level])
 			goto err_destroy;
 		pa->meta_bytes += n * sizeof(u64 *);
 	}
 	n = nr_chunk_blocks(max_pages);
-	pa->chunks = kvcalloc(n, sizeof(*pa->chunks), GFP_KERNEL_ACCOUNT);
+	pa->chunks = kvcalloc(n, sizeof(*pa->chunks), GH_GFP);
 	if (!pa->chunks)
 		goto err_destroy;
 	pa->meta_bytes += n * sizeof(*pa->chunks);

@@ -73,8 +73,8 @@ static int make_room(struct gh_roots *r, u32 nr_slots)
 	if (room == old)
 		return 0;
 	blocks = kvcalloc(room / GH_ROOTS_PER_BLOCK, sizeof(*blocks),
-			  GFP_KERNEL_ACCOUNT);
-	used = kvcalloc(room / 64, sizeof(*used), GFP_KERNEL_ACCOUNT);
+			  GH_GFP);
+	used = kvcalloc(room / 64, sizeof(*used), GH_GFP);
 	if (!blocks || !used) {
 		kvfree(blocks);
 		kvfree(used);
@@ -108,7 +108,7 @@ static int make_blocks(struct gh_roots *r, u32 from, u32 to)
 
 	for (i = from; i < to; i++) {
 		r->blocks[i] = kcalloc(GH_ROOTS_PER_BLOCK, sizeof(u64),
-				       GFP_KERNEL_ACCOUNT);
+				       GH_GFP);
 		if (!r->blocks[i]) {
 			free_blocks(r, from, i);
 			return -ENOMEM;

@@ -15,20 +15,8 @@
 #include "device.h"
 #include "ioctl.h"
 
-/*
- * Largest GOGC. With it the goal of the largest heap, 2^46 bytes, is still a
- * number of 64 bits.
- */
-#define MAX_GC_PERCENT	10000000
-
 #define FEATURES	(GOHEAP_FEATURE_ROOTS | GOHEAP_FEATURE_HANDLE_STACKS | \
 			 GOHEAP_FEATURE_MEMORY_LIMIT)
-
-/* As gh_max_object(), for a heap that need not be there yet. */
-static u64 max_object(u64 aspace)
-{
-	return min_t(u64, aspace / 2, GH_MAX_OBJECT);
-}
 
 /**
  * goheap_cmd_info() - GOHEAP_IOC_INFO
@@ -55,7 +43,7 @@ int goheap_cmd_info(struct goheap_file *gf, void *arg, bool may_write)
 		.nr_size_classes = GH_NR_CLASSES,
 		.max_small_size = GH_MAX_SMALL_SIZE,
 		.max_layouts = GH_MAX_LAYOUTS,
-		.max_object_size = max_object(aspace),
+		.max_object_size = gh_max_object(aspace),
 		.max_layout_bits = GH_MAX_LAYOUT_BITS,
 		.max_batch = GH_MAX_BATCH,
 		.max_roots = GH_MAX_ROOTS,
@@ -96,7 +84,7 @@ static const struct {
 	s64 min;
 	s64 max;
 } params[] = {
-	[GOHEAP_PARAM_GC_PERCENT] = { -1, MAX_GC_PERCENT },
+	[GOHEAP_PARAM_GC_PERCENT] = { -1, GH_MAX_GC_PERCENT },
 	[GOHEAP_PARAM_MEMORY_LIMIT] = { 0, S64_MAX },
 	[GOHEAP_PARAM_MAX_HEAP] = { 0, S64_MAX },
 	[GOHEAP_PARAM_GCTRACE] = { 0, 1 },
@@ -181,7 +169,7 @@ static void set_param(struct goheap_file *gf, u32 id, s64 value)
  * @arg: struct goheap_param
  * @may_write: the file is open for writing
  *
- * Return: 0, -EINVAL, -ENOENT or -EPERM.
+ * Return: 0, -EINVAL, -ENOENT, -EPERM or -EINTR.
  */
 int goheap_cmd_param(struct goheap_file *gf, void *arg, bool may_write)
 {
@@ -197,7 +185,8 @@ int goheap_cmd_param(struct goheap_file *gf, void *arg, bool may_write)
 	if (set && (p->value < params[p->id].min ||
 		    p->value > params[p->id].max))
 		return -EINVAL;
-	mutex_lock(&gf->lock);
+	if (mutex_lock_killable(&gf->lock))
+		return -EINTR;
 	p->old = get_param(gf, p->id);
 	if (set)
 		set_param(gf, p->id, p->value);

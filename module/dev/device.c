@@ -28,7 +28,6 @@
 #include <linux/module.h>
 #include <linux/random.h>
 #include <linux/sched/mm.h>
-#include <linux/xarray.h>
 
 #include "cpuhp.h"
 #include "device.h"
@@ -43,14 +42,14 @@
  */
 #define TAG_FIRST	0x8100
 #define TAG_LAST	0xbeff
+#define NR_TAGS		(TAG_LAST - TAG_FIRST + 1)
 
 #define DEFAULT_ASPACE_MIN	(64ULL << 30)
 
 static DEFINE_IDA(goheap_ids);
-static DEFINE_IDA(goheap_tags);
 
-/* The file of each heap, by the heap's address. */
-static DEFINE_XARRAY(goheap_heaps);
+/* Bit n: tag TAG_FIRST + n belongs to a heap. */
+static DECLARE_BITMAP(goheap_tags, NR_TAGS);
 
 /**
  * goheap_file_of() - the file that a heap belongs to
@@ -60,7 +59,7 @@ static DEFINE_XARRAY(goheap_heaps);
  */
 struct goheap_file *goheap_file_of(struct gh_heap *heap)
 {
-	return xa_load(&goheap_heaps, (unsigned long)heap);
+	return heap->port;
 }
 
 /**
@@ -69,6 +68,7 @@ struct goheap_file *goheap_file_of(struct gh_heap *heap)
  * Addresses cost tables of 1/8192 of a byte each, so there may be many more
  * than there can be memory: a heap needs room for large objects in spite of
  * fragmentation.
+ *
  * Return: bytes, a power of two.
  */
 u64 goheap_default_aspace(void)
@@ -88,8 +88,11 @@ u64 goheap_default_aspace(void)
  */
 u64 goheap_aspace(struct goheap_file *gf)
 {
+	struct gh_heap *heap = goheap_heap(gf);
 	u64 aspace;
 
+	if (heap)
+		return heap->aspace;
 	mutex_lock(&gf->lock);
 	aspace = gf->heap ? gf->heap->aspace : gf->config.aspace;
 	mutex_unlock(&gf->lock);
@@ -102,19 +105,14 @@ static struct gh_heap *make_heap(struct goheap_file *gf)
 		.aspace = gf->config.aspace,
 		.tag = gf->tag,
 		.max_heap = gf->config.max_heap,
+		.port = gf,
 	};
 	struct gh_heap *heap;
-	int err;
 
 	lockdep_assert_held(&gf->lock);
 	heap = gh_heap_create(&cfg);
 	if (IS_ERR(heap))
 		return heap;
-	err = xa_insert(&goheap_heaps, (unsigned long)heap, gf, GFP_KERNEL);
-	if (err) {
-		gh_heap_destroy(heap);
-		return ERR_PTR(err);
-	}
 	gh_gc_set_percent(heap, gf->config.gc_percent);
 	gh_gc_set_limit(heap, gf->config.memory_limit);
 	heap->invalidptr = gf->config.invalidptr;
@@ -151,37 +149,31 @@ struct gh_heap *goheap_use(struct goheap_file *gf)
 
 static void destroy_heap(struct goheap_file *gf)
 {
-	struct gh_heap *heap = gf->heap;
-
-	if (!heap)
-		return;
-	/* Destroying calls gh_port_depopulate(), which needs the file. */
-	gh_heap_destroy(heap);
-	xa_erase(&goheap_heaps, (unsigned long)heap);
+	if (gf->heap)
+		gh_heap_destroy(gf->heap);
 }
 
-/* Take a tag from the table, or share one if all are taken. */
-static int get_tag(struct goheap_file *gf)
+/* Take a tag at random; share it if all are taken. */
+static void get_tag(struct goheap_file *gf)
 {
-	u32 first = TAG_FIRST +
-		(get_random_u32() * (u64)(TAG_LAST - TAG_FIRST + 1) >> 32);
-	int tag;
+	u32 start = (u64)get_random_u32() * NR_TAGS >> 32;
+	u32 bit;
 
-	tag = ida_alloc_range(&goheap_tags, first, TAG_LAST, GFP_KERNEL);
-	if (tag == -ENOSPC)
-		tag = ida_alloc_range(&goheap_tags, TAG_FIRST, first,
-				      GFP_KERNEL);
-	if (tag < 0 && tag != -ENOSPC)
-		return tag;
-	gf->tag_reserved = tag >= 0;
-	gf->tag = tag >= 0 ? tag : first;
-	return 0;
+	do {
+		bit = find_next_zero_bit(goheap_tags, NR_TAGS, start);
+		if (bit >= NR_TAGS)
+			bit = find_first_zero_bit(goheap_tags, NR_TAGS);
+		gf->tag_reserved = bit < NR_TAGS;
+		if (!gf->tag_reserved)
+			bit = start;
+	} while (gf->tag_reserved && test_and_set_bit(bit, goheap_tags));
+	gf->tag = TAG_FIRST + bit;
 }
 
 static void put_tag(struct goheap_file *gf)
 {
 	if (gf->tag_reserved)
-		ida_free(&goheap_tags, gf->tag);
+		clear_bit(gf->tag - TAG_FIRST, goheap_tags);
 }
 
 /* The members that cannot fail. */
@@ -199,7 +191,7 @@ static void init_file(struct goheap_file *gf)
 	};
 }
 
-/* Names of the heap: number, tag, inode. */
+/* Names of the heap: number, inode, tag. */
 static int get_names(struct goheap_file *gf)
 {
 	int err;
@@ -208,27 +200,19 @@ static int get_names(struct goheap_file *gf)
 	if (err < 0)
 		return err;
 	gf->id = err;
-	err = get_tag(gf);
-	if (err)
-		goto put_id;
 	gf->inode = goheap_inode_new();
 	if (IS_ERR(gf->inode)) {
-		err = PTR_ERR(gf->inode);
-		goto put_tag;
+		ida_free(&goheap_ids, gf->id);
+		return PTR_ERR(gf->inode);
 	}
+	get_tag(gf);
 	return 0;
-
-put_tag:
-	put_tag(gf);
-put_id:
-	ida_free(&goheap_ids, gf->id);
-	return err;
 }
 
 static void put_names(struct goheap_file *gf)
 {
-	goheap_inode_free(gf->inode);
 	put_tag(gf);
+	goheap_inode_free(gf->inode);
 	ida_free(&goheap_ids, gf->id);
 }
 
@@ -344,7 +328,5 @@ int goheap_device_init(void)
 void goheap_device_exit(void)
 {
 	misc_deregister(&goheap_misc);
-	WARN_ON_ONCE(!xa_empty(&goheap_heaps));
-	ida_destroy(&goheap_tags);
 	ida_destroy(&goheap_ids);
 }

@@ -36,7 +36,7 @@ struct goheap_config {
  * struct goheap_file - what one open() of the device makes
  * @id: name in sysfs and of the collector thread
  * @tag: upper 16 bits of the heap's references
- * @tag_reserved: @tag is taken from the table of tags and has to be put back
+ * @tag_reserved: @tag is no other heap's and has to be put back
  * @gctrace: write a line to the kernel log for each cycle
  * @memcg: cgroup of the opener, which pays for the heap's memory; may be NULL
  * @inode: private inode; its mapping finds every user mapping of this heap

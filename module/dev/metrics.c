@@ -72,6 +72,7 @@ static u64 member(const struct goheap_view *v, u16 offset)
  *
  * Members are read one after another from a heap at work, so that a difference
  * can come out negative for once; it is 0 then.
+ *
  * Return: the number to show.
  */
 s64 goheap_metric_value(const struct goheap_metric *m,

@@ -39,7 +39,7 @@
 #define MAX_BLOCK_ORDER	(PAGE_ORDER + 8)
 
 /* Shortest run that is worth the try of a larger block. */
-#define LARGE_RUN	16
+#define LARGE_RUN	GH_BACK_PAGES
 
 #define GFP_HEAP	(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN)
 #define GFP_PAGE	(GFP_HEAP | __GFP_RETRY_MAYFAIL)

@@ -20,8 +20,10 @@
  * Locking. Pages are added under gh_heap.world (read), looked at under it
  * (write) with goheap_file.attach_lock, which also keeps the stack.
  *
- * All stacks of a heap share one range of file offsets. It does not matter:
- * nothing is ever taken out of a single stack's mapping.
+ * All stacks of a heap share one range of file offsets, and the objects of a
+ * very large heap reach into it. That does no harm: pages are taken out of
+ * mappings by offset, a stack that is hit faults them in again, and no stack is
+ * ever emptied for its own sake.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"

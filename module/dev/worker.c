@@ -74,12 +74,18 @@ static int collector(void *data)
 	struct mem_cgroup *old = set_active_memcg(gf->memcg);
 
 	for (;;) {
+		struct gh_heap *heap;
+		int reason;
+
 		wait_event_idle(w->wake, work_to_do(w));
 		if (kthread_should_stop())
 			break;
-		gh_gc_mark_cycle(goheap_heap(gf), start_cycle(w));
+		reason = start_cycle(w);
+		/* Whoever asked for the cycle has seen the heap. */
+		heap = goheap_heap(gf);
+		gh_gc_mark_cycle(heap, reason);
 		finish(w, &w->marked);
-		gh_gc_sweep(goheap_heap(gf));
+		gh_gc_sweep(heap);
 		finish(w, &w->swept);
 	}
 	set_active_memcg(old);
@@ -153,7 +159,9 @@ int gh_port_collect(struct gh_heap *heap, int reason)
  *
  * Waits until a cycle that starts after the call has been swept.
  * Context: may sleep; no lock held.
- * Return: 0, or -EINTR if a signal came; the cycle runs nevertheless.
+ * Return: 0, or -ERESTARTNOHAND if a signal came; the cycle runs nevertheless.
+ * The call is then made again, unless a handler ran: a program with a timer
+ * would else never see it end.
  */
 int goheap_worker_collect(struct goheap_file *gf)
 {
@@ -165,7 +173,7 @@ int goheap_worker_collect(struct goheap_file *gf)
 	n = want_next(w, GH_CYCLE_FORCED);
 	spin_unlock(&w->lock);
 	if (wait_event_interruptible(w->done, READ_ONCE(w->swept) >= n))
-		return -EINTR;
+		return -ERESTARTNOHAND;
 	return 0;
 }
 
@@ -175,6 +183,7 @@ int goheap_worker_collect(struct goheap_file *gf)
  * The scheduler's sum is as of the last tick or context switch; what came since
  * is added here, and at most the time between two ticks, because the two clocks
  * drift apart where time of interrupts is accounted.
+ *
  * Return: nanoseconds.
  */
 u64 gh_port_cpu_ns(void)

@@ -173,6 +173,52 @@ static void gh_heap_release_some(struct kunit *test)
 					       1 << 20));
 }
 
+/* The first span brings memory for the next ones. */
+static void gh_heap_back_ahead(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	u64 bytes = GH_BACK_PAGES * GH_PAGE_SIZE;
+	u32 i;
+
+	for (i = 0; i < GH_BACK_PAGES; i++) {
+		u64 ref = gh_test_new(test, 0, GH_PAGE_SIZE);
+
+		env->root[i] = ref;
+		KUNIT_EXPECT_EQ(test, (u64)atomic64_read(&env->heap->mapped),
+				bytes);
+		KUNIT_EXPECT_TRUE(test, gh_test_zeroed(env, ref,
+						       GH_PAGE_SIZE));
+		gh_test_fill(env, ref, GH_PAGE_SIZE, ~0ULL);
+	}
+	gh_test_check(test);
+	env->root[GH_BACK_PAGES] = gh_test_new(test, 0, GH_PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, (u64)atomic64_read(&env->heap->mapped),
+			2 * bytes);
+
+	/* What was used and is free again is cleared. */
+	memset(env->root, 0, sizeof(env->root));
+	gh_test_collect(env);
+	for (i = 0; i < 2 * GH_BACK_PAGES; i++) {
+		env->root[i] = gh_test_new(test, 0, GH_PAGE_SIZE);
+		KUNIT_EXPECT_TRUE(test, gh_test_zeroed(env, env->root[i],
+						       GH_PAGE_SIZE));
+	}
+}
+
+/* Under a ceiling there is no memory for more than what is asked for. */
+static void gh_heap_back_exact(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	u32 i;
+
+	env->heap->max_heap = (GH_BACK_PAGES + 3) * GH_PAGE_SIZE;
+	for (i = 0; i < GH_BACK_PAGES + 3; i++)
+		env->root[i] = gh_test_new(test, 0, GH_PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, gh_test_try(env, 0, GH_PAGE_SIZE, 1), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, (u64)atomic64_read(&env->heap->mapped),
+			env->heap->max_heap);
+}
+
 /* The ceiling holds exactly, loses nothing, and lets go. */
 static void gh_heap_ceiling(struct kunit *test)
 {
@@ -242,6 +288,8 @@ static struct kunit_case gh_heap_cases[] = {
 	KUNIT_CASE(gh_heap_pages_come_back),
 	KUNIT_CASE(gh_heap_release_all),
 	KUNIT_CASE(gh_heap_release_some),
+	KUNIT_CASE(gh_heap_back_ahead),
+	KUNIT_CASE(gh_heap_back_exact),
 	KUNIT_CASE(gh_heap_ceiling),
 	KUNIT_CASE(gh_heap_addresses),
 	{}

@@ -657,6 +657,7 @@ TEST_F(abi, setup_values)
 	__s64 value;
 	void *p;
 	__u32 id;
+	int fd;
 
 	ASSERT_EQ(0, gh_info(self->fresh, &before));
 	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
@@ -684,12 +685,17 @@ TEST_F(abi, setup_values)
 
 	/* In use: mapped, ... */
 	EXPECT_EQ(-EBUSY, gh_setup(self->heap.fd, GIB, 0));
-	/* ... or with a layout. */
+	/* ... with a layout, or (below) collected. */
 	ASSERT_EQ(0, gh_setup(self->fresh, 64 * TIB, 0));
 	ASSERT_EQ(0, gh_layout(self->fresh, 8, 1, &self->mask, &id));
 	EXPECT_EQ(-EBUSY, gh_setup(self->fresh, GIB, 0));
 	ASSERT_EQ(0, gh_info(self->fresh, &info));
 	EXPECT_EQ(64 * TIB, info.address_space);
+	fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, gh_collect(fd));
+	EXPECT_EQ(-EBUSY, gh_setup(fd, GIB, 0));
+	close(fd);
 	/* The largest heap can be mapped and used. */
 	p = map_objects(self->fresh, 64 * TIB);
 	EXPECT_NE(MAP_FAILED, p);
@@ -777,8 +783,8 @@ TEST_F(abi, parameters)
 		__s64 right[3];
 		__s64 wrong[3];
 	} params[] = {
-		{ GOHEAP_PARAM_GC_PERCENT, { 0, 250, -1 },
-		  { -2, INT64_MIN, -2 } },
+		{ GOHEAP_PARAM_GC_PERCENT, { 0, 10000000, -1 },
+		  { -2, INT64_MIN, 10000001 } },
 		{ GOHEAP_PARAM_MEMORY_LIMIT, { 64 * MIB, 0, S64_MAX },
 		  { -1, INT64_MIN, -1 } },
 		{ GOHEAP_PARAM_MAX_HEAP, { 64 * MIB, GIB, 0 },
@@ -824,6 +830,7 @@ TEST_F(abi, read_only_descriptor)
 	const struct command *c;
 	struct goheap_cycle cycle;
 	struct goheap_stats stats;
+	struct goheap_info info;
 	__s64 value = 0;
 	int fd;
 
@@ -839,7 +846,7 @@ TEST_F(abi, read_only_descriptor)
 	EXPECT_EQ(-EPERM, gh_param_set(fd, GOHEAP_PARAM_GC_PERCENT, 50));
 	EXPECT_EQ(0, gh_param_get(fd, GOHEAP_PARAM_GC_PERCENT, &value));
 	EXPECT_EQ(100, value);
-	EXPECT_EQ(0, gh_info(fd, &self->heap.info));
+	EXPECT_EQ(0, gh_info(fd, &info));
 	EXPECT_EQ(0, gh_stats(fd, &stats));
 	EXPECT_EQ(0, stats.mallocs);
 	EXPECT_EQ(-ENOENT, gh_cycle(fd, 0, &cycle));

@@ -172,7 +172,7 @@ static int alloc_large(struct scene *s)
 
 static int alloc_chunks(struct scene *s)
 {
-	return gh_alloc(s->h.fd, 10 * MIB, 0, 2, s->refs, NULL);
+	return gh_alloc(s->h.fd, 5 * MIB, 0, 1, s->refs, NULL);
 }
 
 /* An allocation that comes to the ceiling and collects. */

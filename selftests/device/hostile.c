@@ -239,7 +239,7 @@ TEST_F(hostile, random_commands)
 					    rnd(&seed) % 2 : 0;
 		if (rnd(&seed) % 64 == 0)
 			cmd = rnd(&seed);
-		/* Commands of all files; they would be ours to regret. */
+		/* Commands that all files have are not for the module. */
 		if (_IOC_TYPE(cmd) != GOHEAP_IOC_TYPE && cmd < 0x10000)
 			continue;
 		for (k = 0; k < 64; k++)

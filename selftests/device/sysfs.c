@@ -284,7 +284,7 @@ TEST_F(sysfs, read_while_closing)
 	void *n;
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, read_all, (void *)&stop));
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 40; i++) {
 		ASSERT_EQ(0, heap_open(&h, 64 * MIB, 0));
 		ASSERT_EQ(10, heap_push_many(&h, 1000, 0, 10));
 		heap_close(&h);

@@ -41,8 +41,13 @@
  *   full.
  * - EBUSY: the heap is already in use and can no longer be set up.
  * - ENOTCONN: the calling process has not mapped the heap's objects.
- * - EPERM: the file was not opened for writing.
- * - EINTR: a signal came while the call waited; nothing was lost.
+ * - EPERM: the file was not opened for writing, which all commands but INFO,
+ *   OBJECT, STATS, CYCLE and reading a parameter need.
+ * - EINTR: a signal handler ran while COLLECT or FREE_OS_MEMORY waited, or the
+ *   caller is being killed; nothing was lost. No other command is interrupted.
+ *
+ * A call that fails has changed nothing, but for one: if only writing back the
+ * structure itself fails (EFAULT), the command has taken effect.
  */
 
 #define GOHEAP_IOC_TYPE		0xB9
@@ -67,14 +72,16 @@ typedef __u64 goheap_ref;
  * Regions of the file, told apart by the offset given to mmap().
  *
  * GOHEAP_MMAP_OBJECTS: the objects. The mapping starts at this offset, is
- * MAP_SHARED and goheap_info.address_space long. Mapping it attaches the
- * calling process; the attachment, and with it every root of the process,
- * ends when the mapping goes away, at the latest with the process.
+ * MAP_SHARED, goheap_info.address_space long, and never executable (EACCES).
+ * Mapping it attaches the calling process; the attachment, and with it every
+ * root of the process, ends when the mapping goes away, at the latest with the
+ * process.
  *
  * GOHEAP_MMAP_STACK: a handle stack, struct goheap_stack, of any length that
  * is a multiple of the system page and at most GOHEAP_STACK_MAX. Each mmap()
  * makes a new stack, which belongs to the calling process's attachment and
- * goes with its mapping. A 32-bit program can give this offset to mmap2().
+ * goes with its mapping. It needs a file open for writing (EPERM). A 32-bit
+ * program can give this offset to mmap2().
  */
 #define GOHEAP_MMAP_OBJECTS	0x0000000000000000ULL
 #define GOHEAP_MMAP_STACK	0x0000080000000000ULL
@@ -229,7 +236,8 @@ struct goheap_layout {
  * written to @refs; from then on the program keeps them, and @refs inside a
  * handle stack does so without a gap. The call fails only if it can give no
  * object; with fewer than @count it returns 0 and says so in @done. It may
- * start a collection and wait for it. Objects without references that are
+ * start a collection and wait for it. @bytes need not be a multiple of the
+ * layout's element: the mask is cut off. Objects without references that are
  * smaller than 16 bytes may share a slot, and are then freed together.
  */
 struct goheap_alloc {
@@ -275,7 +283,8 @@ struct goheap_object {
  *
  * A root keeps the object that its reference points into. ROOT_ADD makes
  * roots, ROOT_SET lets existing ones refer to other objects (or to none, with
- * a reference of 0), ROOT_REMOVE drops them. Roots belong to the process's
+ * a reference of 0, which ROOT_ADD takes too), ROOT_REMOVE drops them; an
+ * identifier given twice names nothing the second time (ENOENT). Roots belong to the process's
  * attachment. A call handles all or none of its roots.
  */
 struct goheap_roots {
@@ -295,8 +304,8 @@ struct goheap_roots {
  * @reserved: must be 0
  *
  * Returns when a collection that started after the call has marked and swept
- * the whole heap. Interrupted by a signal it returns EINTR and the collection
- * goes on.
+ * the whole heap. Interrupted by a signal handler it returns EINTR and the
+ * collection goes on.
  */
 struct goheap_collect {
 	__u32 size;
@@ -372,7 +381,8 @@ struct goheap_class_stats {
  * @heap_idle: bytes of pages without a span, released ones included
  * @heap_inuse: bytes of spans in use
  * @heap_released: bytes of heap addresses without memory behind them
- * @heap_objects: objects allocated and not freed
+ * @heap_objects: objects allocated and not freed; those that share a slot count
+ *	once
  * @heap_live: bytes live as the pacer counts them
  * @heap_marked: bytes found live by the last collection
  * @mspan_inuse: bytes of span descriptors
