@@ -19,6 +19,7 @@ help:
 	@echo '  make kunit         KUnit suites on the debug kernel'
 	@echo '  make qemu-shell    a shell in a guest with the module loaded'
 	@echo '  make check         static checks'
+	@echo '  make mutants       break the rules of the core, one by one: do tests notice?'
 	@echo '  make bench         benchmarks'
 	@echo '  make compat        build the module against newer kernels'
 	@echo
@@ -82,6 +83,10 @@ qemu-shell:
 	@scripts/deps.sh run
 	@scripts/run.sh shell
 
+mutants:
+	@scripts/deps.sh test
+	@$(MAKE) -s -C selftests/core mutants
+
 bench:
 	@scripts/deps.sh bench
 	@scripts/bench.sh
@@ -104,4 +109,4 @@ distclean: clean
 	rm -rf "$${GOHEAP_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/goheap}"
 
 .PHONY: all help modules userlib install dkms-install run test host-test kunit \
-	qemu-shell bench check compat deps clean distclean
+	qemu-shell mutants bench check compat deps clean distclean
