@@ -61,7 +61,7 @@ machine_arguments()
 	      -smp 2 -m "$memory" -kernel "$kernel")
 	case $accel in
 	kvm)	ARGS+=(-accel kvm -cpu host) ;;
-	tcg)	ARGS+=(-accel "tcg,thread=multi" -cpu max,erms=off,fsrm=off) ;;
+	tcg)	ARGS+=(-accel "tcg,thread=multi" -cpu "max,erms=off,fsrm=off") ;;
 	*)	die "GOHEAP_ACCEL must be auto, tcg or kvm, not $accel" ;;
 	esac
 	CMDLINE="console=ttyS0 panic=-1 oops=panic $append"

@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory cgroups: who pays for a heap, and what happens when it cannot.
+ *
+ * The cgroup of the process that opened the heap pays for all of it, whoever
+ * allocates. memory.current is therefore compared with what the heap says it
+ * holds. The kernel charges in batches of 64 pages per CPU and frees small
+ * objects late, hence some slack.
+ *
+ * A cgroup at its limit is no reason to kill anybody: the heap collects, and if
+ * that does not help, ALLOC says ENOMEM. A page fault of a program cannot say
+ * so. The programs of the tests at the limit are therefore not members of the
+ * cgroup: they open the heap as members, touch all of the handle stack, which is
+ * part of the heap, and leave. From then on nothing but the heap's memory is
+ * charged to the cgroup, and a kill would be the module's doing.
+ */
+#include <limits.h>
+#include <mntent.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "goheap_test.h"
+
+#define LIMIT		(32 * MIB)
+
+FIXTURE(memcg) {
+	const char *missing;
+	char root[128];		/* where cgroup2 is mounted */
+	bool mounted;		/* by us */
+	bool enabled;		/* we gave cgroups a memory controller */
+	char home[384];		/* the cgroup we came from */
+	char dir[192];		/* the one to test with */
+	struct heap heap;
+	int fd;
+};
+
+static bool write_text(const char *dir, const char *name, const char *text)
+{
+	size_t len = strlen(text);
+	char path[512];
+	bool ok;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ok = write(fd, text, len) == (ssize_t)len;
+	close(fd);
+	return ok;
+}
+
+static bool read_text(const char *dir, const char *name, char *buf, size_t len)
+{
+	char path[512];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, buf, len - 1);
+	close(fd);
+	if (n < 0)
+		return false;
+	buf[n] = '\0';
+	return true;
+}
+
+/* memory.current, or a value that none has. */
+static __s64 current(const char *dir)
+{
+	char buf[64];
+
+	if (!read_text(dir, "memory.current", buf, sizeof(buf)))
+		return LLONG_MIN / 2;
+	return strtoll(buf, NULL, 10);
+}
+
+/* A number of memory.events, -1 if it is not there. */
+static long event(const char *dir, const char *name)
+{
+	char buf[512], *line, *save;
+	size_t len = strlen(name);
+
+	if (!read_text(dir, "memory.events", buf, sizeof(buf)))
+		return -1;
+	for (line = strtok_r(buf, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save))
+		if (!strncmp(line, name, len) && line[len] == ' ')
+			return strtol(line + len, NULL, 10);
+	return -1;
+}
+
+static bool set_limit(const char *dir, __u64 bytes)
+{
+	char buf[32];
+
+	snprintf(buf, sizeof(buf), "%llu", bytes);
+	return write_text(dir, "memory.max", buf);
+}
+
+/* Move the calling process. */
+static bool enter(const char *dir)
+{
+	return write_text(dir, "cgroup.procs", "0");
+}
+
+/* Is a word in a file of words? */
+static bool has_word(const char *dir, const char *name, const char *word)
+{
+	char buf[512], *w, *save;
+
+	if (!read_text(dir, name, buf, sizeof(buf)))
+		return false;
+	for (w = strtok_r(buf, " \n", &save); w; w = strtok_r(NULL, " \n", &save))
+		if (!strcmp(w, word))
+			return true;
+	return false;
+}
+
+static bool find_mount(char *root, size_t len)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "r");
+	struct mntent *m = NULL;
+
+	if (!mounts)
+		return false;
+	while ((m = getmntent(mounts)))
+		if (!strcmp(m->mnt_type, "cgroup2"))
+			break;
+	if (m)
+		snprintf(root, len, "%s", m->mnt_dir);
+	endmntent(mounts);
+	return m;
+}
+
+static const char *prepare_root(FIXTURE_DATA(memcg) *self)
+{
+	char buf[512], *path;
+
+	if (!find_mount(self->root, sizeof(self->root))) {
+		snprintf(self->root, sizeof(self->root),
+			 "/tmp/goheap-cgroup-XXXXXX");
+		if (!mkdtemp(self->root))
+			return "no folder for a mount";
+		self->mounted = !mount("cgroup2", self->root, "cgroup2", 0,
+				       NULL);
+		if (!self->mounted) {
+			rmdir(self->root);
+			return "cgroup2 cannot be mounted";
+		}
+	}
+	if (!has_word(self->root, "cgroup.controllers", "memory"))
+		return "no memory controller in cgroup2";
+	if (!read_text("/proc/self", "cgroup", buf, sizeof(buf)))
+		return "the process has no cgroup";
+	path = strstr(buf, "0::");
+	if (!path)
+		return "the process has no cgroup";
+	path += 3;
+	path[strcspn(path, "\n")] = '\0';
+	snprintf(self->home, sizeof(self->home), "%s%.250s", self->root, path);
+	if (!has_word(self->root, "cgroup.subtree_control", "memory")) {
+		self->enabled = write_text(self->root, "cgroup.subtree_control",
+					   "+memory");
+		if (!self->enabled)
+			return "the memory controller cannot be enabled";
+	}
+	return NULL;
+}
+
+static const char *prepare(FIXTURE_DATA(memcg) *self)
+{
+	const char *missing = prepare_root(self);
+
+	if (missing)
+		return missing;
+	snprintf(self->dir, sizeof(self->dir), "%s/goheap-test-%d", self->root,
+		 getpid());
+	if (mkdir(self->dir, 0755))
+		return "no cgroup can be made";
+	if (!enter(self->dir) || !enter(self->home))
+		return "the process cannot be moved";
+	return NULL;
+}
+
+FIXTURE_SETUP(memcg)
+{
+	self->missing = prepare(self);
+}
+
+FIXTURE_TEARDOWN(memcg)
+{
+	if (self->dir[0]) {
+		enter(self->home);
+		rmdir(self->dir);
+	}
+	if (self->enabled)
+		write_text(self->root, "cgroup.subtree_control", "-memory");
+	if (self->mounted) {
+		umount(self->root);
+		rmdir(self->root);
+	}
+}
+
+/* Open a heap as a member of a cgroup, and stay one. */
+static int open_in(struct heap *h, const char *dir)
+{
+	int err;
+
+	if (!enter(dir))
+		return -errno;
+	err = heap_open(h, GIB, 0);
+	if (!err)
+		memset(h->stack, 0, STACK_BYTES);
+	return err;
+}
+
+/* What a heap holds and what its cgroup pays, at one moment. */
+struct balance {
+	__s64 objects;		/* bytes with memory behind them */
+	__s64 others;		/* metadata and handle stacks */
+	__s64 paid;
+};
+
+static int get_balance(int fd, const char *dir, struct balance *b)
+{
+	struct goheap_stats stats;
+	int err;
+
+	err = gh_stats(fd, &stats);
+	b->objects = stats.heap_sys - stats.heap_released;
+	b->others = stats.sys - stats.heap_sys;
+	b->paid = current(dir);
+	return err;
+}
+
+static __s64 slack(void)
+{
+	return sysconf(_SC_NPROCESSORS_CONF) * 64 * PAGE + 2 * MIB;
+}
+
+/* Did the cgroup pay what the heap got, or get back what it gave? */
+static bool balanced(const struct balance *before, const struct balance *now)
+{
+	__s64 objects = now->objects - before->objects;
+	__s64 others = now->others - before->others;
+	__s64 paid = now->paid - before->paid;
+	__s64 least = objects + (others < 0 ? others : 0) - slack();
+	__s64 most = objects + (others > 0 ? others : 0) + slack();
+
+	if (paid >= least && paid <= most)
+		return true;
+	fprintf(stderr, "# paid %lld for %lld and %lld of metadata\n", paid,
+		objects, others);
+	return false;
+}
+
+/* 48 MiB, small and large. */
+static bool fill(struct heap *h)
+{
+	return heap_push_many(h, KIB, 0, 24 * KIB) == 24 * KIB &&
+	       heap_push_many(h, MIB, 0, 24) == 24;
+}
+
+TEST_F(memcg, pays)
+{
+	struct balance empty, full, now;
+	struct heap *h = &self->heap;
+	const char *dir = self->dir;
+	__s64 before;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_TRUE(enter(dir));
+	before = current(dir);
+	ASSERT_EQ(0, open_in(h, dir));
+	ASSERT_EQ(0, get_balance(h->fd, dir, &empty));
+	ASSERT_TRUE(fill(h));
+	ASSERT_EQ(0, get_balance(h->fd, dir, &full));
+	EXPECT_LE(48 * MIB, full.objects - empty.objects);
+	EXPECT_TRUE(balanced(&empty, &full));
+
+	/* Garbage costs the same; only memory given back is not paid for. */
+	h->stack->top = 6 * KIB;
+	ASSERT_EQ(0, gh_collect(h->fd));
+	ASSERT_EQ(0, get_balance(h->fd, dir, &now));
+	EXPECT_EQ(full.objects, now.objects);
+	EXPECT_TRUE(balanced(&empty, &now));
+	ASSERT_EQ(0, gh_free_os_memory(h->fd, NULL));
+	ASSERT_EQ(0, get_balance(h->fd, dir, &now));
+	EXPECT_GE(8 * MIB, now.objects - empty.objects);
+	EXPECT_TRUE(balanced(&empty, &now));
+
+	/* Once more, and all at once. */
+	h->stack->top = 0;
+	ASSERT_TRUE(fill(h));
+	ASSERT_EQ(0, get_balance(h->fd, dir, &now));
+	EXPECT_LE(48 * MIB, now.objects - empty.objects);
+	EXPECT_TRUE(balanced(&empty, &now));
+	heap_close(h);
+	EXPECT_GE(slack(), current(dir) - before);
+}
+
+/* Make an object of each of two sizes per MiB, and touch them. */
+static bool fill_and_touch(struct heap *h)
+{
+	__u64 i;
+
+	if (!fill(h))
+		return false;
+	for (i = 0; i < h->stack->top; i++)
+		*heap_word(h, h->stack->slots[i], 0) = NO_REF;
+	return true;
+}
+
+/* Another process allocates, which is a member of another cgroup. */
+TEST_F(memcg, opener_pays)
+{
+	struct balance empty, now;
+	struct heap *h = &self->heap;
+	const char *dir = self->dir;
+	int up[2], down[2];
+	char other[224], c;
+	__s64 theirs;
+	pid_t pid;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_EQ(0, open_in(h, dir));
+	snprintf(other, sizeof(other), "%s-other", dir);
+	ASSERT_EQ(0, mkdir(other, 0755));
+	ASSERT_EQ(0, pipe(up));
+	ASSERT_EQ(0, pipe(down));
+	ASSERT_EQ(0, get_balance(h->fd, dir, &empty));
+	theirs = current(other);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(down[1]);
+		CHILD_CHECK(enter(other));
+		heap_detach(h);
+		CHILD_CHECK(heap_attach(h) == 0);
+		CHILD_CHECK(fill_and_touch(h));
+		CHILD_CHECK(write(up[1], "x", 1) == 1);
+		CHILD_CHECK(read(down[0], &c, 1) == 0);
+		_exit(0);
+	}
+	close(up[1]);
+	EXPECT_EQ(1, read(up[0], &c, 1));
+	EXPECT_EQ(0, get_balance(h->fd, dir, &now));
+	EXPECT_LE(48 * MIB, now.objects - empty.objects);
+	EXPECT_TRUE(balanced(&empty, &now));
+	/* Page tables, and what the child wrote of its own. */
+	EXPECT_GE(slack(), current(other) - theirs);
+	close(down[1]);
+	EXPECT_EQ(0, wait_for(pid));
+	EXPECT_EQ(0, gh_free_os_memory(h->fd, NULL));
+	EXPECT_EQ(0, get_balance(h->fd, dir, &now));
+	EXPECT_GE(slack(), now.objects - empty.objects);
+	EXPECT_TRUE(balanced(&empty, &now));
+	close(up[0]);
+	close(down[0]);
+	EXPECT_EQ(0, rmdir(other));
+	heap_close(h);
+}
+
+/* The cgroup is removed: its parent pays. */
+TEST_F(memcg, removed)
+{
+	struct balance empty, now;
+	struct heap *h = &self->heap;
+	const char *dir = self->dir;
+	char inner[224];
+	__s64 before;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_TRUE(write_text(dir, "cgroup.subtree_control", "+memory"));
+	snprintf(inner, sizeof(inner), "%s/inner", dir);
+	ASSERT_EQ(0, mkdir(inner, 0755));
+	before = current(dir);
+	ASSERT_EQ(0, open_in(h, inner));
+	ASSERT_NE(0, heap_push(h, MIB, 0));
+	ASSERT_TRUE(enter(self->home));
+	ASSERT_EQ(0, rmdir(inner));
+
+	ASSERT_EQ(0, get_balance(h->fd, dir, &empty));
+	ASSERT_TRUE(fill_and_touch(h));
+	ASSERT_EQ(0, get_balance(h->fd, dir, &now));
+	EXPECT_LE(48 * MIB, now.objects - empty.objects);
+	EXPECT_TRUE(balanced(&empty, &now));
+	h->stack->top = 1;
+	ASSERT_EQ(0, gh_free_os_memory(h->fd, NULL));
+	ASSERT_EQ(0, get_balance(h->fd, dir, &now));
+	EXPECT_TRUE(balanced(&empty, &now));
+	heap_close(h);
+	EXPECT_GE(slack(), current(dir) - before);
+}
+
+static bool push_marked(struct heap *h, __u64 i)
+{
+	goheap_ref ref = heap_push(h, KIB, 0);
+
+	if (ref)
+		memset(heap_ptr(h, ref), i % 251 + 1, KIB);
+	return ref;
+}
+
+static bool marked(struct heap *h, __u64 nr)
+{
+	__u64 i;
+
+	for (i = 0; i < nr; i++)
+		if (!all_bytes(heap_ptr(h, h->stack->slots[i]), i % 251 + 1,
+			       KIB))
+			return false;
+	return true;
+}
+
+/* All is live at the limit. */
+TEST_F(memcg, limit)
+{
+	struct goheap_stats stats, after;
+	struct heap *h = &self->heap;
+	const char *dir = self->dir;
+	struct goheap_cycle cycle;
+	__u64 filled, i;
+	goheap_ref ref;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_EQ(0, open_in(h, dir));
+	ASSERT_TRUE(enter(self->home));
+	ASSERT_TRUE(set_limit(dir, LIMIT));
+	ASSERT_EQ(0, event(dir, "max"));
+	for (filled = 0; filled < LIMIT / KIB; filled++)
+		if (!push_marked(h, filled))
+			break;
+	EXPECT_LE(LIMIT / KIB * 3 / 4, filled);
+	EXPECT_GT(LIMIT / KIB, filled);
+	for (i = 0; i < 3; i++) {
+		ref = NO_REF;
+		EXPECT_EQ(-ENOMEM, gh_alloc(h->fd, KIB, 0, 1, &ref, NULL));
+		EXPECT_EQ(-ENOMEM, gh_alloc(h->fd, MIB, 0, 1, &ref, NULL));
+		EXPECT_EQ(-ENOMEM, gh_alloc(h->fd, 100, 0, 1, &ref, NULL));
+		EXPECT_EQ(NO_REF, ref);
+	}
+	EXPECT_LT(0, event(dir, "max"));
+	EXPECT_GE(LIMIT, current(dir));
+	ASSERT_EQ(0, gh_stats(h->fd, &stats));
+	EXPECT_LE(1, stats.num_gc);
+	EXPECT_EQ(0, stats.num_forced_gc);
+	EXPECT_EQ(filled, stats.heap_objects);
+	ASSERT_EQ(0, gh_cycle(h->fd, 0, &cycle));
+	EXPECT_EQ(GOHEAP_CYCLE_CEILING, cycle.reason);
+	ASSERT_TRUE(marked(h, filled));
+
+	/* Room again: by dropping, without an explicit collection, ... */
+	h->stack->top = filled / 2;
+	for (i = filled / 2; i < filled / 2 + 1000; i++) {
+		ASSERT_TRUE(push_marked(h, i));
+	}
+	ASSERT_EQ(0, gh_stats(h->fd, &after));
+	EXPECT_LT(stats.num_gc, after.num_gc);
+	EXPECT_EQ(0, after.num_forced_gc);
+	ASSERT_TRUE(marked(h, filled / 2 + 1000));
+	/* ... and by a higher limit. */
+	for (; i < LIMIT / KIB; i++)
+		if (!push_marked(h, i))
+			break;
+	EXPECT_LE(filled - filled / 64, i);
+	ASSERT_TRUE(set_limit(dir, LIMIT + 8 * MIB));
+	ASSERT_TRUE(push_marked(h, i));
+	EXPECT_TRUE(marked(h, i + 1));
+
+	EXPECT_EQ(0, event(dir, "oom"));
+	EXPECT_EQ(0, event(dir, "oom_kill"));
+	heap_close(h);
+}
+
+/* Allocate garbage; false if an allocation was refused. */
+static bool make_garbage(struct heap *h, __u64 sum, __u64 bytes)
+{
+	goheap_ref refs[64];
+	__u64 made;
+	__u32 done;
+
+	for (made = 0; made < sum; made += done * bytes)
+		if (gh_alloc(h->fd, bytes, 0, ARRAY_SIZE(refs), refs, &done))
+			return false;
+	return true;
+}
+
+/* Garbage alone never meets the limit, whether collections are on or not. */
+TEST_F(memcg, limit_and_garbage)
+{
+	static const int percents[] = { -1, 400 };
+	struct goheap_stats before, after;
+	struct heap *h = &self->heap;
+	const char *dir = self->dir;
+	unsigned int i, k;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_EQ(0, open_in(h, dir));
+	ASSERT_TRUE(enter(self->home));
+	ASSERT_TRUE(set_limit(dir, LIMIT));
+	ASSERT_EQ(0, event(dir, "max"));
+	for (k = 0; k < 8 * KIB; k++) {
+		ASSERT_TRUE(push_marked(h, k));
+	}
+	for (i = 0; i < ARRAY_SIZE(percents); i++) {
+		ASSERT_EQ(0, gh_param_set(h->fd, GOHEAP_PARAM_GC_PERCENT,
+					  percents[i]));
+		ASSERT_EQ(0, gh_stats(h->fd, &before));
+		EXPECT_TRUE(make_garbage(h, 128 * MIB, KIB));
+		EXPECT_TRUE(make_garbage(h, 128 * MIB, 200 * KIB));
+		EXPECT_TRUE(make_garbage(h, 32 * MIB, 5000));
+		ASSERT_EQ(0, gh_stats(h->fd, &after));
+		EXPECT_LE(before.num_gc + 8, after.num_gc);
+		EXPECT_EQ(0, after.num_forced_gc);
+		EXPECT_TRUE(marked(h, 8 * KIB));
+	}
+	EXPECT_LT(0, event(dir, "max"));
+	EXPECT_GE(LIMIT, current(dir));
+	EXPECT_EQ(0, event(dir, "oom"));
+	EXPECT_EQ(0, event(dir, "oom_kill"));
+	EXPECT_EQ(8 * KIB, heap_live(h));
+	heap_close(h);
+}
+
+/*
+ * A whole program under a limit that its garbage is many times of. Its page
+ * faults could end it, hence a pacer that stays away from the limit.
+ */
+TEST_F(memcg, member)
+{
+	struct heap *h = &self->heap;
+	const char *dir = self->dir;
+	unsigned int round, i;
+	pid_t pid;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_TRUE(set_limit(dir, LIMIT));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		CHILD_CHECK(open_in(h, dir) == 0);
+		CHILD_CHECK(gh_param_set(h->fd, GOHEAP_PARAM_GC_PERCENT,
+					 100) == 0);
+		for (i = 0; i < 4 * KIB; i++)
+			CHILD_CHECK(push_marked(h, i));
+		for (round = 0; round < 64; round++) {
+			h->stack->top = 4 * KIB;
+			for (i = 0; i < KIB; i++)
+				CHILD_CHECK(push_marked(h, i));
+			CHILD_CHECK(make_garbage(h, MIB, 200));
+		}
+		CHILD_CHECK(marked(h, 4 * KIB));
+		_exit(0);
+	}
+	EXPECT_EQ(0, wait_for(pid));
+	EXPECT_EQ(0, event(dir, "oom_kill"));
+}
+
+TEST_HARNESS_MAIN
