@@ -6,6 +6,9 @@
  * like any other, so that memory comes and goes as it does in earnest, but no
  * collector thread. A cycle that an allocation asks for runs in the test's own
  * thread, and nothing is swept behind the test's back.
+ *
+ * A case runs in a thread of its own, which stays on the CPU where it made its
+ * heap: cases look into that CPU's mcache.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
@@ -27,6 +30,8 @@ struct gh_heap *gh_test_heap_create(struct kunit *test, u64 aspace)
 	struct gh_heap *heap;
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(gf));
+	WARN_ON_ONCE(set_cpus_allowed_ptr(current,
+					  cpumask_of(raw_smp_processor_id())));
 	gf->config.aspace = aspace;
 	heap = goheap_use(gf);
 	if (IS_ERR(heap))
