@@ -153,10 +153,12 @@ static void mark_batches(struct gh_heap *heap)
 {
 	struct gh_batch *b;
 
-	spin_lock(&heap->batch_lock);
-	list_for_each_entry(b, &heap->batches, node)
+	mutex_lock(&heap->batch_lock);
+	list_for_each_entry(b, &heap->batches, node) {
 		gh_mark_refs(heap->mark, b->refs, b->nr, GH_ROOT_BATCH);
-	spin_unlock(&heap->batch_lock);
+		cond_resched();
+	}
+	mutex_unlock(&heap->batch_lock);
 }
 
 static void mark_phase(struct gh_heap *heap)

@@ -178,7 +178,7 @@ struct gh_heap *gh_heap_create(const struct gh_config *cfg)
 	init_rwsem(&heap->world);
 	init_rwsem(&heap->backing);
 	mutex_init(&heap->lock);
-	spin_lock_init(&heap->batch_lock);
+	mutex_init(&heap->batch_lock);
 	spin_lock_init(&heap->cycle_lock);
 	INIT_LIST_HEAD(&heap->batches);
 	heap->invalidptr = true;
@@ -210,6 +210,7 @@ static void destroy_spans(struct gh_heap *heap, u64 first_page)
 		if (s->base == page << GH_PAGE_SHIFT)
 			kmem_cache_free(span_cache(s->nr_words), s);
 	}
+	cond_resched();
 }
 
 static void destroy_arena(struct gh_heap *heap, u64 first_page)
@@ -227,6 +228,7 @@ static void destroy_arena(struct gh_heap *heap, u64 first_page)
 			n = 1;
 	}
 	kvfree(a);
+	cond_resched();
 }
 
 /**
@@ -356,6 +358,7 @@ static void give_pages(struct gh_heap *heap, u64 page, u64 npages)
 			if (!!page_kaddr(heap, run) != backed)
 				break;
 		gh_pagealloc_free(&heap->pages, page, run - page, !backed);
+		cond_resched();
 	}
 	mutex_unlock(&heap->lock);
 }
@@ -464,10 +467,13 @@ static void set_spans(struct gh_heap *heap, u64 page, u64 npages,
 {
 	u64 end = page + npages;
 
-	for (; page < end; page++)
+	for (; page < end; page++) {
 		/* Pairs with the dependent load in gh_heap_span_of(). */
 		smp_store_release(&arena_of(heap, page)->spans[arena_index(page)],
 				  s);
+		if (!arena_index(page))
+			cond_resched();
+	}
 }
 
 static void init_span(struct gh_heap *heap, struct gh_span *s,
@@ -487,6 +493,7 @@ static void init_span(struct gh_heap *heap, struct gh_span *s,
 	s->queued = 0;
 	s->sweepgen = heap->sweepgen;
 	s->sc = sc;
+	s->layout = sc->layout->id;
 	s->alloc_cache = ~0ULL;
 	INIT_LIST_HEAD(&s->node);
 	s->next_queued = NULL;
@@ -612,6 +619,8 @@ u64 gh_heap_release(struct gh_heap *heap, u64 bytes)
 		gh_pagealloc_free(&heap->pages, page, n, true);
 		mutex_unlock(&heap->lock);
 		done += n * GH_PAGE_SIZE;
+		if (fatal_signal_pending(current))
+			break;
 		cond_resched();
 	}
 	return done;
@@ -624,7 +633,6 @@ static int lookup_span(struct gh_heap *heap, struct gh_span *s, u64 off,
 	u64 base = READ_ONCE(s->base);
 	u64 elemsize = READ_ONCE(s->elemsize);
 	u32 nelems = READ_ONCE(s->nelems);
-	struct gh_spanclass *sc = READ_ONCE(s->sc);
 	u32 idx;
 
 	if (READ_ONCE(s->state) != GH_SPAN_IN_USE)
@@ -636,7 +644,7 @@ static int lookup_span(struct gh_heap *heap, struct gh_span *s, u64 off,
 		return -EINVAL;
 	info->base = base + idx * elemsize;
 	info->bytes = elemsize;
-	info->layout = sc->layout->id;
+	info->layout = READ_ONCE(s->layout);
 	return 0;
 }
 

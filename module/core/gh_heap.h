@@ -81,7 +81,6 @@ struct gh_stats {
  * @stack_bytes: bytes of handle stacks scanned
  * @global_bytes: bytes of pinned handles scanned
  * @invalid_refs: bad references found
- * @first_invalid: the first of them
  * @nr_cpus: CPUs
  * @cpu_permille: share of CPU time since the heap began
  * @reason: enum gh_cycle_reason
@@ -102,7 +101,6 @@ struct gh_cycle {
 	u64 stack_bytes;
 	u64 global_bytes;
 	u64 invalid_refs;
-	u64 first_invalid;
 	u32 nr_cpus;
 	u32 cpu_permille;
 	u32 reason;
@@ -201,7 +199,7 @@ struct gh_heap {
 	struct gh_mcache __percpu *mcaches;
 	struct gh_stats __percpu *stats;
 
-	spinlock_t batch_lock;
+	struct mutex batch_lock;
 	struct list_head batches;
 
 	atomic64_t mapped;

@@ -52,9 +52,9 @@ void gh_batch_begin(struct gh_heap *heap, struct gh_batch *b, u64 *refs)
 {
 	b->refs = refs;
 	b->nr = 0;
-	spin_lock(&heap->batch_lock);
+	mutex_lock(&heap->batch_lock);
 	list_add(&b->node, &heap->batches);
-	spin_unlock(&heap->batch_lock);
+	mutex_unlock(&heap->batch_lock);
 }
 
 /**
@@ -64,9 +64,9 @@ void gh_batch_begin(struct gh_heap *heap, struct gh_batch *b, u64 *refs)
  */
 void gh_batch_end(struct gh_heap *heap, struct gh_batch *b)
 {
-	spin_lock(&heap->batch_lock);
+	mutex_lock(&heap->batch_lock);
 	list_del(&b->node);
-	spin_unlock(&heap->batch_lock);
+	mutex_unlock(&heap->batch_lock);
 }
 
 static void batch_add(struct gh_heap *heap, struct gh_batch *b, u64 off)
@@ -84,6 +84,8 @@ static void zero_range(struct gh_heap *heap, u64 off, u64 bytes)
 		memset(gh_heap_kaddr(heap, off), 0, n);
 		off += n;
 		bytes -= n;
+		if (!(off & (GH_CHUNK_SIZE - 1)))
+			cond_resched();
 	}
 }
 
@@ -382,6 +384,17 @@ static int make_room(struct gh_heap *heap, u64 bytes, int why, int *tries)
 	}
 }
 
+/*
+ * Can there ever be memory for an object? Asked before addresses, and tables
+ * for them, are got for it.
+ */
+static bool object_fits(struct gh_heap *heap, u64 bytes)
+{
+	u64 max = READ_ONCE(heap->max_heap) ?: gh_port_memory();
+
+	return round_up(bytes, GH_PAGE_SIZE) <= max;
+}
+
 static int alloc_ctx_init(struct gh_heap *heap, struct alloc_ctx *ctx,
 			  u32 layout, u64 bytes, u32 count)
 {
@@ -393,6 +406,8 @@ static int alloc_ctx_init(struct gh_heap *heap, struct alloc_ctx *ctx,
 	if (!count || count > GH_MAX_BATCH ||
 	    bytes > gh_max_object(heap->aspace))
 		return -EINVAL;
+	if (bytes > GH_MAX_SMALL_SIZE && !object_fits(heap, bytes))
+		return -ENOMEM;
 	ctx->bytes = max_t(u64, bytes, 1);
 	ctx->count = count;
 	ctx->collect = true;

@@ -64,7 +64,6 @@ struct pending {
  * @win: moves on with every span put in @window
  * @bytes: bytes of marked slots
  * @invalid: bad references
- * @first_invalid: the first of them
  * @nr_roots: roots offered
  * @root_bytes: bytes of roots by kind
  */
@@ -83,7 +82,6 @@ struct gh_mark {
 	u32 win;
 	u64 bytes;
 	u64 invalid;
-	u64 first_invalid;
 	u64 nr_roots;
 	u64 root_bytes[GH_ROOT_BATCH + 1];
 };
@@ -132,12 +130,6 @@ static struct gh_span *dequeue(struct gh_mark *m)
 	return s;
 }
 
-static noinline void bad_ref(struct gh_mark *m, u64 ref)
-{
-	if (!m->invalid++)
-		m->first_invalid = ref;
-}
-
 /* Mark the slot that @off lies in, if it is one. */
 static inline void mark_slot(struct gh_mark *m, struct gh_span *s, u64 off)
 {
@@ -161,7 +153,7 @@ static inline void mark_slot(struct gh_mark *m, struct gh_span *s, u64 off)
 		enqueue(m, s);
 	return;
 invalid:
-	bad_ref(m, m->tag << 48 | off);
+	m->invalid++;
 }
 
 /* Second stage: the descriptor is there, fetch the bitmap word. */
@@ -188,6 +180,8 @@ static inline void discover(struct gh_mark *m, u64 ref)
 		return;
 	if (unlikely(ref >> 48 != m->tag || off >= m->end))
 		goto invalid;
+	/* A program wrote the word; the tables are not to be read beyond. */
+	off = array_index_nospec(off, m->end);
 	s = gh_heap_span_of(m->heap, off);
 	if (unlikely(!s))
 		goto invalid;
@@ -203,7 +197,7 @@ static inline void discover(struct gh_mark *m, u64 ref)
 	fetch_word(m, old, i);
 	return;
 invalid:
-	bad_ref(m, ref);
+	m->invalid++;
 }
 
 /* Let what is in the pipeline reach the bitmaps. */
@@ -462,7 +456,6 @@ void gh_mark_end(struct gh_mark *m, struct gh_cycle *c)
 	c->stack_bytes = m->root_bytes[GH_ROOT_STACK];
 	c->global_bytes = m->root_bytes[GH_ROOT_HANDLE];
 	c->invalid_refs = m->invalid;
-	c->first_invalid = m->first_invalid;
 	WRITE_ONCE(heap->invalid_refs, heap->invalid_refs + m->invalid);
 	WRITE_ONCE(heap->root_count, m->nr_roots);
 }

@@ -71,6 +71,11 @@ void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m);
 int gh_port_collect(struct gh_heap *heap, int reason);
 
 /**
+ * gh_port_memory() - bytes of memory that the machine has
+ */
+u64 gh_port_memory(void);
+
+/**
  * gh_port_cpu_ns() - CPU time of the calling thread in ns
  */
 u64 gh_port_cpu_ns(void);

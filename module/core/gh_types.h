@@ -32,7 +32,7 @@
  * 4. gh_heap.backing (rw_semaphore). Read: a page fault that maps backed
  *    pages. Write: backing is being taken away.
  * 5. gh_central.lock (spinlock): four lists of spans.
- * 6. gh_heap.batch_lock (spinlock): batches not yet handed over.
+ * 6. gh_heap.batch_lock (mutex): batches not yet handed over.
  * 7. gh_heap.cycle_lock (spinlock): records of cycles.
  *
  * A span is owned by whoever moved its sweepgen on (see struct gh_span), by
@@ -159,6 +159,7 @@ struct gh_bits {
  *	h + 3: swept and in an mcache. mcaches are flushed at each mark
  *	termination, so that Go's h + 1 does not occur.
  * @alloc_count: allocated slots
+ * @layout: id of @sc's layout, for gh_heap_lookup(), which must not follow @sc
  * @alloc_cache: complement of the 64 allocation bits at @freeindex, shifted so
  *	that bit 0 is @freeindex
  * @node: on a list of gh_central
@@ -167,7 +168,8 @@ struct gh_bits {
  *
  * The first cache line is what the marker reads. Allocated from a kmem_cache
  * with SLAB_TYPESAFE_BY_RCU: gh_heap_lookup() may find one that is being
- * freed and sees it for what it is by checking again.
+ * freed, or has become one of another heap, and sees it for what it is by
+ * checking again; it follows no pointer in it.
  */
 struct gh_span {
 	u64 base;
@@ -191,6 +193,7 @@ struct gh_span {
 	struct list_head node;
 	struct gh_span *next_queued;
 	u16 alloc_count;
+	u32 layout;
 	struct gh_bits bits[];
 };
 

@@ -46,6 +46,14 @@
 
 #define DEFAULT_ASPACE_MIN	(64ULL << 30)
 
+/*
+ * A heap costs a thread and a folder in sysfs, which no limit of a user or a
+ * cgroup counts.
+ */
+static int max_heaps = 1024;
+module_param(max_heaps, int, 0644);
+MODULE_PARM_DESC(max_heaps, "most heaps open at a time (1024)");
+
 static DEFINE_IDA(goheap_ids);
 
 /* Bit n: tag TAG_FIRST + n belongs to a heap. */
@@ -196,7 +204,8 @@ static int get_names(struct goheap_file *gf)
 {
 	int err;
 
-	err = ida_alloc_min(&goheap_ids, 1, GFP_KERNEL);
+	err = ida_alloc_range(&goheap_ids, 1, max_t(int, max_heaps, 1),
+			      GFP_KERNEL);
 	if (err < 0)
 		return err;
 	gf->id = err;

@@ -7,6 +7,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 #include "worker.h"
 
@@ -52,6 +53,7 @@ struct goheap_config {
  * @dir: folder in sysfs
  * @node: on the list of all heaps in sysfs.c
  * @cpu_node: on the list of the CPU hotplug state
+ * @cpu_work: flushes the mcaches of CPUs that have gone
  * @faults: page faults answered on the objects
  * @fault_pages: OS pages mapped by them
  * @stack_pages: OS pages of handle stacks
@@ -78,6 +80,7 @@ struct goheap_file {
 	struct goheap_dir *dir;
 	struct list_head node;
 	struct hlist_node cpu_node;
+	struct work_struct cpu_work;
 
 	atomic64_t faults;
 	atomic64_t fault_pages;

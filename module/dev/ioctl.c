@@ -119,7 +119,7 @@ static const struct goheap_cmd *find_cmd(unsigned int cmd)
 
 	if (nr >= ARRAY_SIZE(goheap_cmds) || goheap_cmds[nr].cmd != cmd)
 		return NULL;
-	return &goheap_cmds[nr];
+	return &goheap_cmds[array_index_nospec(nr, ARRAY_SIZE(goheap_cmds))];
 }
 
 /**
@@ -146,6 +146,9 @@ long goheap_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return -EFAULT;
 	if (usize < c->min_size)
 		return -EINVAL;
+	/* No structure will ever be larger; do not look at the rest. */
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
 	if (c->size > SMALL_ARG) {
 		arg = kmalloc(c->size, GFP_KERNEL_ACCOUNT);
 		if (!arg)

@@ -130,6 +130,14 @@ static int populate(void **kaddr, u32 npages)
 }
 
 /**
+ * gh_port_memory() - bytes of memory that the machine has
+ */
+u64 gh_port_memory(void)
+{
+	return (u64)totalram_pages() << PAGE_SHIFT;
+}
+
+/**
  * gh_port_populate() - get zeroed memory for heap pages
  * @heap: heap to charge
  * @kaddr: out: kernel address of each page, GH_PAGE_SIZE contiguous bytes; part

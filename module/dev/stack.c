@@ -46,7 +46,7 @@ static struct page *add_page(struct goheap_file *gf,
 {
 	struct page *page, *other;
 
-	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	page = alloc_page(GH_GFP | __GFP_ZERO);
 	if (!page)
 		return ERR_PTR(-ENOMEM);
 	other = xa_cmpxchg(&s->pages, index, NULL, page, GFP_KERNEL_ACCOUNT);

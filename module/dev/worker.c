@@ -34,6 +34,7 @@
 #include "gh_port.h"
 
 #include <linux/kthread.h>
+#include <linux/ratelimit.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -197,6 +198,23 @@ u64 gh_port_cpu_ns(void)
 	return sum + min_t(u64, slice, TICK_NSEC);
 }
 
+/* Anybody can open a heap; the kernel log is everybody's. */
+static DEFINE_RATELIMIT_STATE(log_limit, 5 * HZ, 100);
+
+static __printf(2, 3) void log_line(struct goheap_file *gf, const char *fmt,
+				    ...)
+{
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	if (!__ratelimit(&log_limit))
+		return;
+	va_start(args, fmt);
+	vaf.va = &args;
+	pr_info("goheap: heap %u: %pV\n", gf->id, &vaf);
+	va_end(args);
+}
+
 /**
  * gh_port_trace_cycle() - report a finished cycle where gctrace asks for it
  * @heap: heap
@@ -210,13 +228,12 @@ void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c)
 	char line[GOHEAP_TRACE_LINE];
 
 	if (c->invalid_refs && READ_ONCE(heap->invalidptr))
-		pr_info_ratelimited("goheap: heap %u: gc %llu: %llu bad references, the first is %#llx\n",
-				    gf->id, c->cycle, c->invalid_refs,
-				    c->first_invalid);
+		log_line(gf, "gc %llu: %llu bad references", c->cycle,
+			 c->invalid_refs);
 	if (!READ_ONCE(gf->gctrace))
 		return;
 	goheap_trace_line(line, sizeof(line), c);
-	pr_info("goheap: heap %u: %s\n", gf->id, line);
+	log_line(gf, "%s", line);
 }
 
 /**

@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "user.h"
 #include "gh_port.h"
@@ -192,4 +193,9 @@ u64 gh_user_arg(int argc, char **argv, const char *name, u64 dflt)
 		if (!strncmp(argv[i], "--", 2) && !strcmp(argv[i] + 2, name))
 			return strtoull(argv[i + 1], NULL, 0);
 	return dflt;
+}
+
+u64 gh_port_memory(void)
+{
+	return (u64)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 }

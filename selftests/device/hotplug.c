@@ -294,10 +294,12 @@ TEST_F(hotplug, reuse_opened_without)
 
 /*
  * Threads at work. Each keeps lists whose heads are in its handle stack; a node
- * tells whose it is. One of them goes to CPU 1 whenever it can.
+ * tells whose it is. One thread goes to CPU 1 whenever it can, and another one
+ * collects now and then.
  */
 #define LISTS		16
 #define SCRATCH		LISTS
+#define COLLECTOR	2
 
 struct worker {
 	struct heap *heap;
@@ -310,7 +312,7 @@ struct worker {
 	int error;
 };
 
-static atomic_bool done;
+static atomic_bool done;	/* or gone wrong */
 
 static __u64 check_of(const struct worker *w, __u64 value)
 {
@@ -388,11 +390,17 @@ static void *work(void *arg)
 			if (w->id == CPU)
 				run_on(CPU);
 			break;
+		case 9:
+			/* Not too often: the CPU is to go with full caches. */
+			if (w->id == COLLECTOR && rnd(&seed) % 4 == 0)
+				w->error = gh_collect(w->heap->fd);
+			break;
 		default:
 			w->error = add_node(w, list, seed);
 		}
 		atomic_fetch_add(&w->steps, 1);
 	}
+	atomic_store(&done, true);
 	for (list = 0; list < LISTS; list++) {
 		n = list_length(w, list);
 		if (n < 0)
@@ -403,41 +411,26 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static atomic_ulong collections;
-
-static void *collect(void *arg)
-{
-	struct heap *h = arg;
-
-	while (!atomic_load(&done)) {
-		if (gh_collect(h->fd))
-			return (void *)-1L;
-		atomic_fetch_add(&collections, 1);
-	}
-	return NULL;
-}
-
 /* Wait until a counter has moved on; what does not move is a hang. */
 static void wait_for_more(atomic_ulong *counter, unsigned long more)
 {
 	unsigned long start = atomic_load(counter);
 
-	while (atomic_load(counter) - start < more)
+	while (atomic_load(counter) - start < more && !atomic_load(&done))
 		usleep(1000);
 }
 
 TEST_F(hotplug, at_work)
 {
-	enum { THREADS = 3, ROUNDS = 20, STEPS = 100 };
+	enum { THREADS = 3, ROUNDS = 20, STEPS = 200 };
 	static struct worker workers[THREADS];
-	pthread_t threads[THREADS], collector;
+	pthread_t threads[THREADS];
 	struct heap *h = &self->heap;
 	__u64 nodes = 0, allocs = 0;
 	struct goheap_stats stats;
 	unsigned int round, i;
 	bool ok = true;
 	__u32 node;
-	void *ret;
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
@@ -453,20 +446,17 @@ TEST_F(hotplug, at_work)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, work,
 					    &workers[i]));
 	}
-	ASSERT_EQ(0, pthread_create(&collector, NULL, collect, h));
 
 	/* No ASSERT: the threads have to be told. */
 	for (round = 0; ok && round < 2 * ROUNDS; round++) {
 		ok = cpu_set_online(round % 2);
-		for (i = 0; i < THREADS && !workers[i].error; i++)
+		for (i = 0; i < THREADS; i++)
 			wait_for_more(&workers[i].steps, STEPS);
-		wait_for_more(&collections, 1);
 	}
 	EXPECT_TRUE(ok)
 		TH_LOG("round %u", round);
+	EXPECT_FALSE(atomic_load(&done));
 	atomic_store(&done, true);
-	pthread_join(collector, &ret);
-	EXPECT_EQ(NULL, ret);
 	for (i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], NULL);
 		EXPECT_EQ(0, workers[i].error)
@@ -476,6 +466,8 @@ TEST_F(hotplug, at_work)
 	}
 
 	EXPECT_LT(0, nodes);
+	ASSERT_EQ(0, gh_stats(h->fd, &stats));
+	EXPECT_LT(0, stats.num_forced_gc);
 	EXPECT_EQ(nodes, heap_live(h));
 	ASSERT_EQ(0, gh_stats(h->fd, &stats));
 	EXPECT_EQ(allocs, stats.mallocs);
@@ -489,21 +481,30 @@ TEST_F(hotplug, at_work)
 
 static atomic_ulong heaps;
 
-static void *open_and_close(void *arg)
+static long one_heap(void)
 {
 	struct heap h;
-	__u32 n;
+	long err;
 
-	while (!atomic_load(&done)) {
-		if (heap_open(&h, GIB, 0))
-			return (void *)-1L;
-		n = heap_push_many(&h, 100, 0, 50);
-		if (n != 50 || heap_live(&h) != 50)
-			return (void *)-2L;
-		heap_close(&h);
+	err = heap_open(&h, GIB, 0);
+	if (err)
+		return err;
+	if (heap_push_many(&h, 100, 0, 50) != 50 || heap_live(&h) != 50)
+		err = -EIO;
+	heap_close(&h);
+	return err;
+}
+
+static void *open_and_close(void *arg __attribute__((unused)))
+{
+	long err = 0;
+
+	while (!atomic_load(&done) && !err) {
+		err = one_heap();
 		atomic_fetch_add(&heaps, 1);
 	}
-	return arg;
+	atomic_store(&done, true);
+	return (void *)err;
 }
 
 TEST_F(hotplug, open_and_close)
@@ -526,6 +527,7 @@ TEST_F(hotplug, open_and_close)
 	}
 	EXPECT_TRUE(ok)
 		TH_LOG("round %u", round);
+	EXPECT_FALSE(atomic_load(&done));
 	atomic_store(&done, true);
 	for (i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], &ret);

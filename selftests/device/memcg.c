@@ -69,7 +69,7 @@ static bool read_text(const char *dir, const char *name, char *buf, size_t len)
 }
 
 /* memory.current, or a value that none has. */
-static __s64 current(const char *dir)
+static __s64 usage(const char *dir)
 {
 	char buf[64];
 
@@ -114,7 +114,8 @@ static bool has_word(const char *dir, const char *name, const char *word)
 
 	if (!read_text(dir, name, buf, sizeof(buf)))
 		return false;
-	for (w = strtok_r(buf, " \n", &save); w; w = strtok_r(NULL, " \n", &save))
+	for (w = strtok_r(buf, "\n ", &save); w;
+	     w = strtok_r(NULL, "\n ", &save))
 		if (!strcmp(w, word))
 			return true;
 	return false;
@@ -236,7 +237,7 @@ static int get_balance(int fd, const char *dir, struct balance *b)
 	err = gh_stats(fd, &stats);
 	b->objects = stats.heap_sys - stats.heap_released;
 	b->others = stats.sys - stats.heap_sys;
-	b->paid = current(dir);
+	b->paid = usage(dir);
 	return err;
 }
 
@@ -278,7 +279,7 @@ TEST_F(memcg, pays)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	ASSERT_TRUE(enter(dir));
-	before = current(dir);
+	before = usage(dir);
 	ASSERT_EQ(0, open_in(h, dir));
 	ASSERT_EQ(0, get_balance(h->fd, dir, &empty));
 	ASSERT_TRUE(fill(h));
@@ -304,7 +305,7 @@ TEST_F(memcg, pays)
 	EXPECT_LE(48 * MIB, now.objects - empty.objects);
 	EXPECT_TRUE(balanced(&empty, &now));
 	heap_close(h);
-	EXPECT_GE(slack(), current(dir) - before);
+	EXPECT_GE(slack(), usage(dir) - before);
 }
 
 static bool fill_and_touch(struct heap *h)
@@ -337,7 +338,7 @@ TEST_F(memcg, opener_pays)
 	ASSERT_EQ(0, pipe(up));
 	ASSERT_EQ(0, pipe(down));
 	ASSERT_EQ(0, get_balance(h->fd, dir, &empty));
-	theirs = current(other);
+	theirs = usage(other);
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -356,7 +357,7 @@ TEST_F(memcg, opener_pays)
 	EXPECT_LE(48 * MIB, now.objects - empty.objects);
 	EXPECT_TRUE(balanced(&empty, &now));
 	/* Page tables, and what the child wrote of its own. */
-	EXPECT_GE(slack(), current(other) - theirs);
+	EXPECT_GE(slack(), usage(other) - theirs);
 	close(down[1]);
 	EXPECT_EQ(0, wait_for(pid));
 	EXPECT_EQ(0, gh_free_os_memory(h->fd, NULL));
@@ -383,7 +384,7 @@ TEST_F(memcg, removed)
 	ASSERT_TRUE(write_text(dir, "cgroup.subtree_control", "+memory"));
 	snprintf(inner, sizeof(inner), "%s/inner", dir);
 	ASSERT_EQ(0, mkdir(inner, 0755));
-	before = current(dir);
+	before = usage(dir);
 	ASSERT_EQ(0, open_in(h, inner));
 	ASSERT_NE(0, heap_push(h, MIB, 0));
 	ASSERT_TRUE(enter(self->home));
@@ -399,7 +400,7 @@ TEST_F(memcg, removed)
 	ASSERT_EQ(0, get_balance(h->fd, dir, &now));
 	EXPECT_TRUE(balanced(&empty, &now));
 	heap_close(h);
-	EXPECT_GE(slack(), current(dir) - before);
+	EXPECT_GE(slack(), usage(dir) - before);
 }
 
 static bool push_marked(struct heap *h, __u64 i)
@@ -451,7 +452,7 @@ TEST_F(memcg, limit)
 		EXPECT_EQ(NO_REF, ref);
 	}
 	EXPECT_LT(0, event(dir, "max"));
-	EXPECT_GE(LIMIT, current(dir));
+	EXPECT_GE(LIMIT, usage(dir));
 	ASSERT_EQ(0, gh_stats(h->fd, &stats));
 	EXPECT_LE(1, stats.num_gc);
 	EXPECT_EQ(0, stats.num_forced_gc);
@@ -527,7 +528,7 @@ TEST_F(memcg, limit_and_garbage)
 		EXPECT_TRUE(marked(h, 8 * KIB));
 	}
 	EXPECT_LT(0, event(dir, "max"));
-	EXPECT_GE(LIMIT, current(dir));
+	EXPECT_GE(LIMIT, usage(dir));
 	EXPECT_EQ(0, event(dir, "oom"));
 	EXPECT_EQ(0, event(dir, "oom_kill"));
 	EXPECT_EQ(8 * KIB, heap_live(h));

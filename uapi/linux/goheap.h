@@ -15,7 +15,8 @@
  *
  * Every open() of /dev/goheap makes a heap of its own. The heap is shared by
  * inheriting the descriptor or by passing it over a socket, and lives until
- * the last descriptor and the last mapping of it are gone.
+ * the last descriptor and the last mapping of it are gone. open() fails with
+ * ENOSPC when the module's parameter max_heaps is reached.
  *
  * Every command takes a pointer to a structure whose first member, size, the
  * caller sets to the size of the structure it was compiled with. The kernel
@@ -322,9 +323,10 @@ struct goheap_collect {
  * @GOHEAP_PARAM_MEMORY_LIMIT: GOMEMLIMIT: soft limit in bytes of the memory
  *	the heap holds; S64_MAX is none
  * @GOHEAP_PARAM_MAX_HEAP: hard ceiling in bytes; 0 is none
- * @GOHEAP_PARAM_GCTRACE: 1 writes a line to the kernel log for each cycle
+ * @GOHEAP_PARAM_GCTRACE: 1 writes a line to the kernel log for each cycle, as
+ *	long as all heaps together write no more than 100 in 5 seconds
  * @GOHEAP_PARAM_INVALIDPTR: 1 has a collection that finds bad references write
- *	their number and the first of them to the kernel log; 0 only counts
+ *	their number to the kernel log; 0 only counts
  */
 enum goheap_param_id {
 	GOHEAP_PARAM_GC_PERCENT = 0,
