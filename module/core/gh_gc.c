@@ -17,7 +17,8 @@
  *
  * The goal is Go's: what the last cycle found live, plus GOGC percent of it
  * and of the roots, at least 4 MiB scaled by GOGC; and no more than what the
- * memory limit leaves after metadata, with 3 % headroom. The cycle starts when
+ * memory limit leaves after metadata, with 3 % headroom; after the sweep, free
+ * memory beyond the limit is given back. The cycle starts when
  * the goal is reached, since programs wait while it marks. A limit below the
  * live heap would make every allocation collect; the runway keeps the cost of
  * marking per byte allocated bounded, which is why the limit is soft.
@@ -241,8 +242,18 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 	gh_port_trace_cycle(heap, &c);
 }
 
+/* Give back free memory that is beyond the memory limit. */
+static void release_to_limit(struct gh_heap *heap)
+{
+	u64 limit = READ_ONCE(heap->memory_limit);
+	u64 now = atomic64_read(&heap->mapped) + metadata_bytes(heap);
+
+	if (now > limit)
+		gh_heap_release(heap, now - limit);
+}
+
 /**
- * gh_gc_sweep() - sweep after a cycle
+ * gh_gc_sweep() - sweep after a cycle, and keep to the memory limit
  * @heap: heap
  *
  * Context: may sleep; no lock held.
@@ -250,7 +261,10 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
  */
 u64 gh_gc_sweep(struct gh_heap *heap)
 {
-	return gh_sweep_all(heap);
+	u64 freed = gh_sweep_all(heap);
+
+	release_to_limit(heap);
+	return freed;
 }
 
 /**

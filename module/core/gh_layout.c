@@ -249,13 +249,17 @@ static struct gh_spanclass *spanclass_make(struct gh_heap *heap,
 					   struct gh_layout *l, u8 sizeclass)
 {
 	struct gh_spanclass *sc, *old;
+	u32 max = GH_MAX_SPANCLASSES;
 
 	lockdep_assert_held(&heap->lock);
 	sc = spanclass_new(heap, l, sizeclass);
 	if (!sc)
 		return ERR_PTR(-ENOMEM);
 	old = spanclass_share(heap, sc);
-	if (old || heap->nr_spanclasses == GH_MAX_SPANCLASSES) {
+	/* The last ones are for objects without references. */
+	if (l->id)
+		max -= GH_NR_CLASSES;
+	if (old || heap->nr_spanclasses >= max) {
 		gh_stat_add(heap, meta_bytes, -(s64)(sizeof(*sc) +
 			    DIV_ROUND_UP(sc->elemsize / 8, 64) * sizeof(u64)));
 		kvfree(sc);

@@ -9,8 +9,9 @@
  * memory as long as it is mapped.
  *
  * A child does not inherit a stack (VM_DONTCOPY). A program can ask for that
- * with madvise(MADV_DOFORK); the child then shares the pages there are, gets no
- * new ones, and has no part in the stack's life.
+ * with madvise(MADV_DOFORK); the child then shares the pages that are mapped,
+ * until the next collection takes them out of its page tables, gets no new ones
+ * (SIGBUS), and has no part in the stack's life.
  *
  * Words on a stack are whatever a program wrote: each is read once, with the
  * world stopped and all mappings emptied, into a buffer of the kernel's, since

@@ -113,6 +113,31 @@ static void gh_gc_by_limit(struct kunit *test)
 	KUNIT_EXPECT_LE(test, (u64)atomic64_read(&env->heap->mapped), 13 * MIB);
 }
 
+/* What is free beyond the limit goes back; below it, it stays. */
+static void gh_gc_limit_releases(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	s64 before;
+
+	env->root[0] = gh_test_new(test, 0, 2 * MIB);
+	gh_test_new(test, 0, 16 * MIB);
+	gh_test_collect(env);
+	before = atomic64_read(&env->heap->mapped);
+	KUNIT_EXPECT_GE(test, before, (s64)(18 * MIB));
+
+	gh_gc_set_limit(env->heap, 64 * MIB);
+	gh_test_collect(env);
+	KUNIT_EXPECT_EQ(test, (s64)atomic64_read(&env->heap->mapped), before);
+
+	gh_gc_set_limit(env->heap, 8 * MIB);
+	gh_test_collect(env);
+	KUNIT_EXPECT_LE(test, (s64)atomic64_read(&env->heap->mapped),
+			(s64)(8 * MIB));
+	KUNIT_EXPECT_GE(test, (s64)atomic64_read(&env->heap->mapped),
+			(s64)(2 * MIB));
+	KUNIT_EXPECT_TRUE(test, gh_test_alive(env, env->root[0]));
+}
+
 /* Slots count as live when an mcache gets them, so a trigger cannot be missed. */
 static void gh_gc_heap_live(struct kunit *test)
 {
@@ -181,6 +206,7 @@ static struct kunit_case gh_gc_cases[] = {
 	KUNIT_CASE(gh_gc_automatic),
 	KUNIT_CASE(gh_gc_off),
 	KUNIT_CASE(gh_gc_by_limit),
+	KUNIT_CASE(gh_gc_limit_releases),
 	KUNIT_CASE(gh_gc_heap_live),
 	KUNIT_CASE(gh_gc_record),
 	KUNIT_CASE(gh_gc_record_ring),

@@ -313,6 +313,7 @@ struct worker {
 };
 
 static atomic_bool done;	/* or gone wrong */
+static atomic_bool calm;	/* no collections */
 
 static __u64 check_of(const struct worker *w, __u64 value)
 {
@@ -382,8 +383,8 @@ static void *work(void *arg)
 			if (list_length(w, list) < 0)
 				w->error = -EIO;
 			break;
-		case 2 ... 7:
-			w->error = add_garbage(w, rnd(&seed) % 9000);
+		case 2 ... 4:
+			w->error = add_garbage(w, rnd(&seed) % 3000);
 			break;
 		case 8:
 			/* Refused while the CPU is away. */
@@ -391,8 +392,7 @@ static void *work(void *arg)
 				run_on(CPU);
 			break;
 		case 9:
-			/* Not too often: the CPU is to go with full caches. */
-			if (w->id == COLLECTOR && rnd(&seed) % 4 == 0)
+			if (w->id == COLLECTOR && !atomic_load(&calm))
 				w->error = gh_collect(w->heap->fd);
 			break;
 		default:
@@ -420,6 +420,15 @@ static void wait_for_more(atomic_ulong *counter, unsigned long more)
 		usleep(1000);
 }
 
+static void wait_for_all(struct worker *workers, unsigned int nr,
+			 unsigned long steps)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		wait_for_more(&workers[i].steps, steps);
+}
+
 TEST_F(hotplug, at_work)
 {
 	enum { THREADS = 3, ROUNDS = 20, STEPS = 200 };
@@ -436,7 +445,7 @@ TEST_F(hotplug, at_work)
 		SKIP(return, "%s", self->missing);
 	ASSERT_EQ(0, heap_open(h, GIB, 0));
 	node = gh_layout_words(h->fd, 3, 1);
-	ASSERT_EQ(0, gh_param_set(h->fd, GOHEAP_PARAM_GC_PERCENT, 100));
+	ASSERT_EQ(0, gh_param_set(h->fd, GOHEAP_PARAM_MAX_HEAP, 64 * MIB));
 	for (i = 0; i < THREADS; i++) {
 		workers[i].heap = h;
 		workers[i].stack = map_stack(h->fd, PAGE);
@@ -448,10 +457,16 @@ TEST_F(hotplug, at_work)
 	}
 
 	/* No ASSERT: the threads have to be told. */
-	for (round = 0; ok && round < 2 * ROUNDS; round++) {
-		ok = cpu_set_online(round % 2);
-		for (i = 0; i < THREADS; i++)
-			wait_for_more(&workers[i].steps, STEPS);
+	for (round = 0; ok && round < ROUNDS; round++) {
+		/* It goes amid collections, or without any: with full caches. */
+		atomic_store(&calm, round % 2);
+		ok = !gh_param_set(h->fd, GOHEAP_PARAM_GC_PERCENT,
+				   round % 2 ? -1 : 100);
+		wait_for_all(workers, THREADS, STEPS);
+		ok = ok && cpu_set_online(false);
+		atomic_store(&calm, false);
+		wait_for_all(workers, THREADS, STEPS);
+		ok = ok && cpu_set_online(true);
 	}
 	EXPECT_TRUE(ok)
 		TH_LOG("round %u", round);

@@ -321,7 +321,8 @@ struct goheap_collect {
  *	the last collection found live before the next one, at most 10000000;
  *	-1 is off
  * @GOHEAP_PARAM_MEMORY_LIMIT: GOMEMLIMIT: soft limit in bytes of the memory
- *	the heap holds; S64_MAX is none
+ *	the heap holds: collections start early enough for it, and then give
+ *	back free memory beyond it; S64_MAX is none
  * @GOHEAP_PARAM_MAX_HEAP: hard ceiling in bytes; 0 is none
  * @GOHEAP_PARAM_GCTRACE: 1 writes a line to the kernel log for each cycle, as
  *	long as all heaps together write no more than 100 in 5 seconds
