@@ -280,7 +280,7 @@ static int grow_arenas(struct gh_heap *heap, u64 npages)
 		if (!a)
 			return -ENOMEM;
 		gh_stat_add(heap, meta_bytes, sizeof(*a));
-		/* Pairs with the dependent load in gh_heap_span_of(). */
+		/* Pairs with the load in gh_heap_span_of(). */
 		smp_store_release(&heap->arenas[i], a);
 	}
 	return 0;
@@ -468,7 +468,7 @@ static void set_spans(struct gh_heap *heap, u64 page, u64 npages,
 	u64 end = page + npages;
 
 	for (; page < end; page++) {
-		/* Pairs with the dependent load in gh_heap_span_of(). */
+		/* Pairs with the load in gh_heap_span_of(). */
 		smp_store_release(&arena_of(heap, page)->spans[arena_index(page)],
 				  s);
 		if (!arena_index(page))
@@ -476,29 +476,46 @@ static void set_spans(struct gh_heap *heap, u64 page, u64 npages,
 	}
 }
 
+/*
+ * What lookup_span() reads. The descriptor may have been another span's just
+ * now, and a lookup that has found that one may still be looking.
+ */
+static void init_lookup(struct gh_heap *heap, struct gh_span *s,
+			struct gh_spanclass *sc, u64 page, u32 npages)
+{
+	u64 large = npages * GH_PAGE_SIZE;
+	u32 i;
+
+	WRITE_ONCE(s->base, page << GH_PAGE_SHIFT);
+	WRITE_ONCE(s->elemsize, sc->sizeclass ? sc->elemsize : large);
+	WRITE_ONCE(s->divmul, sc->divmul);
+	WRITE_ONCE(s->nelems, sc->nelems);
+	WRITE_ONCE(s->freeindex, 0);
+	WRITE_ONCE(s->sweepgen, heap->sweepgen);
+	WRITE_ONCE(s->layout, sc->layout->id);
+	for (i = 0; i < sc->nr_words; i++) {
+		WRITE_ONCE(s->bits[i].half[0], 0);
+		WRITE_ONCE(s->bits[i].half[1], 0);
+		s->bits[i].scan = 0;
+	}
+}
+
 static void init_span(struct gh_heap *heap, struct gh_span *s,
 		      struct gh_spanclass *sc, u64 page, u32 npages)
 {
-	s->base = page << GH_PAGE_SHIFT;
+	init_lookup(heap, s, sc, page, npages);
 	s->kaddr = page_kaddr(heap, page);
 	s->mask0 = sc->mask0;
-	s->elemsize = sc->sizeclass ? sc->elemsize : npages * GH_PAGE_SIZE;
-	s->divmul = sc->divmul;
-	s->nelems = sc->nelems;
-	s->freeindex = 0;
 	s->nr_words = sc->nr_words;
 	s->dirty = 0;
 	s->npages = npages;
 	s->noscan = !sc->ptr_words;
 	s->queued = 0;
-	s->sweepgen = heap->sweepgen;
 	s->sc = sc;
-	s->layout = sc->layout->id;
 	s->alloc_cache = ~0ULL;
 	INIT_LIST_HEAD(&s->node);
 	s->next_queued = NULL;
 	s->alloc_count = 0;
-	memset(s->bits, 0, sc->nr_words * sizeof(s->bits[0]));
 }
 
 /**

@@ -257,10 +257,12 @@ static inline void *gh_heap_kaddr(struct gh_heap *heap, u64 off)
 /* Span of an offset below aspace, or NULL; see gh_heap_lookup(). */
 static inline struct gh_span *gh_heap_span_of(struct gh_heap *heap, u64 off)
 {
-	struct gh_arena *a = READ_ONCE(heap->arenas[off >> GH_ARENA_SHIFT]);
 	u32 page = (off >> GH_PAGE_SHIFT) & (GH_ARENA_PAGES - 1);
+	struct gh_arena *a;
 
-	return a ? READ_ONCE(a->spans[page]) : NULL;
+	/* Pairs with the stores in grow_arenas() and set_spans(). */
+	a = smp_load_acquire(&heap->arenas[off >> GH_ARENA_SHIFT]);
+	return a ? smp_load_acquire(&a->spans[page]) : NULL;
 }
 
 /*

@@ -120,7 +120,7 @@ static u32 next_run(struct gh_heap *heap, struct gh_span *s, u32 max,
 		idx = round_down(idx, 64) + 64;
 		if (idx >= s->nelems)
 			goto full;
-		s->freeindex = idx;
+		WRITE_ONCE(s->freeindex, idx);
 		refill_alloc_cache(heap, s);
 	}
 	bit = __ffs64(s->alloc_cache);

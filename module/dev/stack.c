@@ -50,7 +50,7 @@ static struct page *add_page(struct goheap_file *gf,
 	page = alloc_page(GH_GFP | __GFP_ZERO);
 	if (!page)
 		return ERR_PTR(-ENOMEM);
-	other = xa_cmpxchg(&s->pages, index, NULL, page, GFP_KERNEL_ACCOUNT);
+	other = xa_cmpxchg(&s->pages, index, NULL, page, GH_GFP);
 	if (other) {
 		/* An error, or another thread's page. */
 		__free_page(page);
@@ -84,7 +84,7 @@ static vm_fault_t stack_fault(struct vm_fault *vmf)
 	struct goheap_stack_map *s = vma->vm_private_data;
 	struct page *page;
 	vm_fault_t ret;
-	int err;
+	int err = 0;
 
 	if (!s)
 		return VM_FAULT_SIGBUS;
@@ -92,11 +92,15 @@ static vm_fault_t stack_fault(struct vm_fault *vmf)
 	if (ret)
 		return ret;
 	page = get_page_at(gf, s, vmf->pgoff - vma->vm_pgoff);
-	if (IS_ERR(page))
-		err = PTR_ERR(page);
-	else
+	if (!IS_ERR(page))
 		err = vm_insert_page(vma, vmf->address & PAGE_MASK, page);
 	up_read(&gf->heap->world);
+	/*
+	 * VM_FAULT_OOM would have the fault tried again for ever when it is the
+	 * opener's cgroup that has no memory and not the caller's.
+	 */
+	if (IS_ERR(page))
+		return VM_FAULT_SIGBUS;
 	/* -EBUSY: another thread has mapped it. */
 	return err && err != -EBUSY ? vmf_error(err) : VM_FAULT_NOPAGE;
 }

@@ -6,8 +6,8 @@
  * and free pages. Nobody allocates from that cache any more once the CPU is
  * offline, so the module takes it apart then. Whether it did can be counted: a
  * thread bound to CPU 1 makes spans of which it uses a few slots, the CPU goes,
- * and exactly as many slots as are left and exactly as many pages as are idle can
- * be allocated on another CPU before the heap grows. Collections are off
+ * and exactly as many slots as are left, and as many pages as are idle, can be
+ * allocated on another CPU before the heap grows. Collections are off
  * meanwhile, since each of them takes the caches of all CPUs apart, too.
  *
  * Objects, and the counts of what was allocated and freed, belong to no CPU and

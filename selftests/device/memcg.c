@@ -10,8 +10,8 @@
  * A cgroup at its limit is no reason to kill anybody: the heap collects, and if
  * that does not help, ALLOC says ENOMEM. A page fault of a program cannot say
  * so. The programs of the tests at the limit are therefore not members of the
- * cgroup: they open the heap as members, touch all of the handle stack, which is
- * part of the heap, and leave. From then on nothing but the heap's memory is
+ * cgroup: they open the heap as members, touch all of the handle stack, which
+ * the cgroup pays for too, and leave. From then on only the heap's memory is
  * charged to the cgroup, and a kill would be the module's doing.
  */
 #include <limits.h>
@@ -536,8 +536,8 @@ TEST_F(memcg, limit_and_garbage)
 }
 
 /*
- * A whole program makes twice as much garbage as the limit. Its page faults could
- * end it, but the pacer keeps it away from there.
+ * A whole program makes twice as much garbage as the limit. Its page faults
+ * could end it, but the pacer keeps it away from there.
  */
 TEST_F(memcg, member)
 {

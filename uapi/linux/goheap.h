@@ -81,8 +81,9 @@ typedef __u64 goheap_ref;
  * GOHEAP_MMAP_STACK: a handle stack, struct goheap_stack, of any length that
  * is a multiple of the system page and at most GOHEAP_STACK_MAX. Each mmap()
  * makes a new stack, which belongs to the calling process's attachment and
- * goes with its mapping. It needs a file open for writing (EPERM). A 32-bit
- * program can give this offset to mmap2().
+ * goes with its mapping. It needs a file open for writing (EPERM). Its pages
+ * come when they are touched, SIGBUS if there is no memory. A 32-bit program
+ * can give this offset to mmap2().
  */
 #define GOHEAP_MMAP_OBJECTS	0x0000000000000000ULL
 #define GOHEAP_MMAP_STACK	0x0000080000000000ULL
