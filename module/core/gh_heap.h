@@ -260,9 +260,12 @@ static inline struct gh_span *gh_heap_span_of(struct gh_heap *heap, u64 off)
 	u32 page = (off >> GH_PAGE_SHIFT) & (GH_ARENA_PAGES - 1);
 	struct gh_arena *a;
 
-	/* Pairs with the stores in grow_arenas() and set_spans(). */
+	/* Pairs with the store in grow_arenas(). */
 	a = smp_load_acquire(&heap->arenas[off >> GH_ARENA_SHIFT]);
-	return a ? smp_load_acquire(&a->spans[page]) : NULL;
+	if (!a)
+		return NULL;
+	/* Pairs with the store in set_spans(). */
+	return smp_load_acquire(&a->spans[page]);
 }
 
 /*
