@@ -10,7 +10,6 @@
 #   stock   the device and the load-time self-tests on Debian's own kernel
 #   debug   the device and the KUnit suites on the debug kernel
 #   kunit   only the KUnit suites on the debug kernel (not part of the default)
-#   bench   selftests/bench, natively and on the stock kernel (not part of it)
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -73,6 +72,13 @@ host()
 		make -s -C "$TOP/userlib" -j "$JOBS" O="$BUILD/userlib" check
 }
 
+# Programs that a guest runs, in their order; all in build/selftests.
+device_programs()
+{
+	make -s -C "$TOP/selftests/device" list
+	echo library
+}
+
 # build LOG KERNEL_DIR: modules and device selftests for one kernel. A step
 # that fails is a failed test, and the guest then reports what is missing.
 build()
@@ -82,6 +88,9 @@ build()
 	step "$1" "build the device selftests" make -s -C "$TOP/selftests/device" \
 		-j "$JOBS" O="$BUILD/selftests" \
 		KSELFTEST_INC="$("$TOP/scripts/kernel.sh" source)/tools/testing/selftests"
+	step "$1" "build the library's device tests" make -s -C "$TOP/userlib" \
+		-j "$JOBS" O="$BUILD/userlib" TEST_DIR="$BUILD/selftests" \
+		device-test
 }
 
 # guest NAME KERNEL KERNEL_DIR JOBS SECONDS MIB: boot, take the results, judge
@@ -99,16 +108,9 @@ guest()
 		files+=("/goheap-tests.ko=$BUILD/$release-tests/goheap.ko")
 	fi
 	if [[ $jobs == *device* ]]; then
-		for program in $(make -s -C "$TOP/selftests/device" list); do
+		for program in $(device_programs); do
 			if [[ -x $BUILD/selftests/$program ]]; then
 				files+=("/selftests/$program=$BUILD/selftests/$program")
-			fi
-		done
-	fi
-	if [[ $jobs == *bench* ]]; then
-		for program in "$BUILD"/bench/*; do
-			if [[ -f $program && -x $program ]]; then
-				files+=("/bench/${program##*/}=$program")
 			fi
 		done
 	fi
@@ -154,7 +156,7 @@ all_ran()
 
 	{
 		printf '# suite begin every device program ran\n'
-		for program in $(make -s -C "$TOP/selftests/device" list); do
+		for program in $(device_programs); do
 			n=$((n + 1))
 			bad=
 			grep -aq "^# suite begin device/$program" \
@@ -201,27 +203,6 @@ kunit()
 	guest kunit "$kernel" "$dir" unit 300 1024
 }
 
-# Figures, not results: nothing here passes or fails by its time.
-bench()
-{
-	local kernel dir answer
-
-	answer=$("$TOP/scripts/kernel.sh" stock)
-	read -r kernel dir <<< "$answer"
-	: > "$LOGS/bench.tap"
-	step "$LOGS/bench.tap" "build the module" "$TOP/scripts/module.sh" "$dir"
-	if [[ -f $TOP/selftests/core/Makefile ]]; then
-		suite "$LOGS/bench.tap" "core bench" \
-			make -s -C "$TOP/selftests/core" -j "$JOBS" bench
-		cat "$LOGS/bench.tap"
-	fi
-	if [[ -f $TOP/selftests/bench/Makefile ]]; then
-		step "$LOGS/bench.tap" "build the benchmarks" \
-			make -s -C "$TOP/selftests/bench" O="$BUILD/bench"
-		guest bench "$kernel" "$dir" bench 900 2048
-	fi
-}
-
 parts=("$@")
 if [[ ${#parts[@]} -eq 0 ]]; then
 	parts=(host stock debug)
@@ -230,7 +211,7 @@ fi
 logs=()
 for part in "${parts[@]}"; do
 	case $part in
-	host|stock|debug|kunit|bench)
+	host|stock|debug|kunit)
 		"$part"
 		logs+=("$LOGS/$part.tap")
 		;;
