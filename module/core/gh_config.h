@@ -43,6 +43,13 @@
 #define GH_MAX_BATCH		1024
 #define GH_MAX_ROOTS		(1U << 20)
 
+/*
+ * A lease grants up to so many words of 64 slots; a mutator has up to so many
+ * leases. Our own numbers.
+ */
+#define GH_LEASE_WORDS		32
+#define GH_MAX_LEASES		256
+
 /* Requests below this many pages go through the per-CPU page cache. */
 #define GH_PAGECACHE_PAGES	64
 #define GH_PAGECACHE_MAX	(GH_PAGECACHE_PAGES / 4)

@@ -3,7 +3,7 @@
  * A collection from start to end, and when to start one.
  *
  *	sweep what the last cycle left		beside the program
- *	stop the world				setup
+ *	stop the world; take leases back	setup
  *	phase = mark; roots; drain		mark
  *	phase = mark termination; flush the
  *	mcaches; sweepgen += 2; new goal;
@@ -25,6 +25,7 @@
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
+#include "gh_mutator.h"
 #include "gh_port.h"
 
 /* Least growth between two cycles: 1/16 of the live heap, 64 KiB. */
@@ -167,6 +168,7 @@ static void mark_phase(struct gh_heap *heap)
 	WRITE_ONCE(heap->phase, GH_PHASE_MARK);
 	gh_mark_begin(heap->mark);
 	mark_batches(heap);
+	gh_mutator_mark_all(heap, heap->mark);
 	gh_port_mark_roots(heap, heap->mark);
 	gh_mark_drain(heap->mark);
 }
@@ -225,6 +227,7 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 	stopped = ktime_get_ns();
 	down_write(&heap->world);
 	gh_port_hold_users(heap);
+	gh_mutator_flush_all(heap);
 	marking = ktime_get_ns();
 	mark_phase(heap);
 	marked = ktime_get_ns();

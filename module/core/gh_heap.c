@@ -181,6 +181,8 @@ struct gh_heap *gh_heap_create(const struct gh_config *cfg)
 	mutex_init(&heap->batch_lock);
 	spin_lock_init(&heap->cycle_lock);
 	INIT_LIST_HEAD(&heap->batches);
+	mutex_init(&heap->mutators_lock);
+	INIT_LIST_HEAD(&heap->mutators);
 	heap->invalidptr = true;
 	heap->birth_ns = ktime_get_ns();
 

@@ -156,6 +156,9 @@ struct gh_config {
  * @stats: counters per CPU
  * @batch_lock: protects @batches
  * @batches: allocations on their way to programs
+ * @mutators_lock: protects @mutators and @ended_tiny_allocs
+ * @mutators: struct gh_mutator of all threads
+ * @ended_tiny_allocs: gh_control.tiny_allocs of those that have ended
  * @mapped: bytes of backed pages
  * @max_heap: hard ceiling of @mapped, 0 for none
  * @heap_live: bytes the pacer takes for live: marked ones and all slots given
@@ -201,6 +204,10 @@ struct gh_heap {
 
 	struct mutex batch_lock;
 	struct list_head batches;
+
+	struct mutex mutators_lock;
+	struct list_head mutators;
+	u64 ended_tiny_allocs;
 
 	atomic64_t mapped;
 	u64 max_heap;
@@ -280,8 +287,9 @@ static inline bool gh_span_slot_allocated(struct gh_heap *heap,
 	u32 gen = smp_load_acquire(&s->sweepgen);
 	u32 half = !gh_mark_half(heap->sweepgen);
 
+	/* Pairs with the store in settle_grant(). */
 	if ((gen == heap->sweepgen || gen == heap->sweepgen + 3) &&
-	    idx < READ_ONCE(s->freeindex))
+	    idx < smp_load_acquire(&s->freeindex))
 		return true;
 	return READ_ONCE(s->bits[idx / 64].half[half]) >> (idx % 64) & 1;
 }
@@ -324,6 +332,8 @@ void gh_batch_begin(struct gh_heap *heap, struct gh_batch *b, u64 *refs);
 void gh_batch_end(struct gh_heap *heap, struct gh_batch *b);
 int gh_malloc(struct gh_heap *heap, u32 layout, u64 bytes, u32 count,
 	      struct gh_batch *b);
+int gh_malloc_make_room(struct gh_heap *heap, u64 bytes, int why, int *tries);
+void gh_span_zero(struct gh_heap *heap, struct gh_span *s, u32 idx, u32 n);
 void gh_mcache_flush(struct gh_heap *heap, int cpu);
 void gh_mcache_flush_all(struct gh_heap *heap);
 
@@ -335,8 +345,19 @@ u64 gh_sweep_all(struct gh_heap *heap);
 /* Marker; module/core/gh_mark.c */
 enum gh_root_kind {
 	GH_ROOT_HANDLE,		/* pinned handles: count as globals */
-	GH_ROOT_STACK,		/* handle stacks */
-	GH_ROOT_BATCH,		/* allocations on their way */
+	GH_ROOT_STATIC,		/* registered ranges: likewise */
+	GH_ROOT_STACK,		/* handle stacks, registers, threads' stacks */
+	GH_ROOT_BATCH,		/* allocations on their way, barrier buffers */
+};
+
+/**
+ * struct gh_window - where a program sees the heap's objects
+ * @base: address of offset 0
+ * @bytes: length of the mapping
+ */
+struct gh_window {
+	u64 base;
+	u64 bytes;
 };
 
 struct gh_mark *gh_mark_create(struct gh_heap *heap);
@@ -344,6 +365,9 @@ void gh_mark_destroy(struct gh_mark *m);
 void gh_mark_begin(struct gh_mark *m);
 void gh_mark_refs(struct gh_mark *m, const u64 *refs, u64 nr,
 		  enum gh_root_kind kind);
+void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
+		   const struct gh_window *windows, u32 nr_windows,
+		   enum gh_root_kind kind);
 void gh_mark_drain(struct gh_mark *m);
 void gh_mark_end(struct gh_mark *m, struct gh_cycle *c);
 void gh_mark_black(struct gh_heap *heap, struct gh_span *s, u32 idx);

@@ -89,13 +89,21 @@ static void zero_range(struct gh_heap *heap, u64 off, u64 bytes)
 	}
 }
 
-static void zero_slots(struct gh_heap *heap, struct gh_span *s, u64 off,
-		       u64 bytes)
+/**
+ * gh_span_zero() - clear slots of a span
+ * @heap: heap
+ * @s: span of the caller's
+ * @idx: first slot
+ * @n: how many
+ */
+void gh_span_zero(struct gh_heap *heap, struct gh_span *s, u32 idx, u32 n)
 {
+	u64 first = idx * s->elemsize;
+
 	if (s->npages == 1)
-		memset(s->kaddr + (off - s->base), 0, bytes);
+		memset(s->kaddr + first, 0, n * s->elemsize);
 	else
-		zero_range(heap, off, bytes);
+		zero_range(heap, s->base + first, n * s->elemsize);
 }
 
 /* Reload alloc_cache for freeindex, which is at the start of a word. */
@@ -200,7 +208,7 @@ static void take_slots(struct gh_heap *heap, struct gh_span *s,
 			break;
 		off = s->base + idx * elemsize;
 		if (s->needzero)
-			zero_slots(heap, s, off, run * elemsize);
+			gh_span_zero(heap, s, idx, run);
 		for (i = 0; unlikely(black) && i < run; i++)
 			gh_mark_black(heap, s, idx + i);
 		for (i = 0; i < run; i++)
@@ -360,11 +368,20 @@ static int collect_hard(struct gh_heap *heap)
 	return 0;
 }
 
-/*
- * Memory, the ceiling or the end of heap addresses is in the way. First free
- * pages elsewhere in the heap give theirs, then a collection finds more.
+/**
+ * gh_malloc_make_room() - do something about an allocation that has failed
+ * @heap: heap
+ * @bytes: size of the object
+ * @why: the error: memory, the ceiling or the end of heap addresses is in the
+ *	way
+ * @tries: calls made before for the same allocation, 0 at first; moved on
+ *
+ * First free pages elsewhere in the heap give theirs, then a collection finds
+ * more.
+ * Context: may sleep; no lock held.
+ * Return: 0: try again; else the error to report.
  */
-static int make_room(struct gh_heap *heap, u64 bytes, int why, int *tries)
+int gh_malloc_make_room(struct gh_heap *heap, u64 bytes, int why, int *tries)
 {
 	u64 need = max_t(u64, bytes, GH_CEILING_RELEASE);
 	int err;
@@ -445,7 +462,8 @@ int gh_malloc(struct gh_heap *heap, u32 layout, u64 bytes, u32 count,
 			err = gh_port_collect(heap, GH_CYCLE_HEAP);
 			ctx.collect = false;
 		} else if (err && !b->nr) {
-			err = make_room(heap, ctx.bytes, err, &tries);
+			err = gh_malloc_make_room(heap, ctx.bytes, err,
+						  &tries);
 		}
 	}
 	return b->nr ? 0 : err;

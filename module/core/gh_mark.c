@@ -423,6 +423,69 @@ void gh_mark_refs(struct gh_mark *m, const u64 *refs, u64 nr,
 		discover(m, refs[i]);
 }
 
+/* Does the offset lie in an allocated slot? */
+static bool is_object(struct gh_mark *m, u64 off)
+{
+	struct gh_span *s;
+	u32 idx;
+
+	if (off >= m->end)
+		return false;
+	off = array_index_nospec(off, m->end);
+	s = gh_heap_span_of(m->heap, off);
+	if (!s)
+		return false;
+	idx = gh_span_index(s, off);
+	return idx < s->nelems &&
+	       (idx < s->freeindex ||
+		s->bits[idx / 64].half[!m->half] >> (idx % 64) & 1);
+}
+
+/* Where in the heap a word may lead to; GH_MAX_ASPACE if nowhere. */
+static u64 offset_of(const struct gh_mark *m, u64 word,
+		     const struct gh_window *windows, u32 nr_windows)
+{
+	u32 i;
+
+	if (word >> 48 == m->tag)
+		return word & ((1ULL << 48) - 1);
+	for (i = 0; i < nr_windows; i++)
+		if (word - windows[i].base < windows[i].bytes)
+			return word - windows[i].base;
+	return GH_MAX_ASPACE;
+}
+
+/**
+ * gh_mark_words() - offer words that may be references or pointers
+ * @m: marker
+ * @words: kernel memory that nobody changes meanwhile
+ * @nr: how many
+ * @windows: where the words' program sees the heap
+ * @nr_windows: how many
+ * @kind: what they are, for the statistics
+ *
+ * Conservative: a word that has the heap's tag, or is an address in a window,
+ * keeps the object it leads into; any other means nothing and is not counted as
+ * a bad reference.
+ * Context: between gh_mark_begin() and gh_mark_drain().
+ */
+void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
+		   const struct gh_window *windows, u32 nr_windows,
+		   enum gh_root_kind kind)
+{
+	u64 i;
+
+	m->root_bytes[kind] += nr * sizeof(*words);
+	for (i = 0; i < nr; i++) {
+		u64 off = offset_of(m, words[i], windows, nr_windows);
+
+		if (!is_object(m, off))
+			continue;
+		m->nr_roots++;
+		discover(m, m->tag << 48 | off);
+	}
+}
+
 /**
  * gh_mark_drain() - mark whatever is reachable from what is marked
  * @m: marker
@@ -454,7 +517,8 @@ void gh_mark_end(struct gh_mark *m, struct gh_cycle *c)
 	WARN_ON_ONCE(m->head);
 	c->heap_marked = m->bytes;
 	c->stack_bytes = m->root_bytes[GH_ROOT_STACK];
-	c->global_bytes = m->root_bytes[GH_ROOT_HANDLE];
+	c->global_bytes = m->root_bytes[GH_ROOT_HANDLE] +
+			  m->root_bytes[GH_ROOT_STATIC];
 	c->invalid_refs = m->invalid;
 	WRITE_ONCE(heap->invalid_refs, heap->invalid_refs + m->invalid);
 	WRITE_ONCE(heap->root_count, m->nr_roots);

@@ -14,6 +14,7 @@ extern struct kunit_suite * const gh_test_gh_malloc_suite;
 extern struct kunit_suite * const gh_test_gh_sweep_suite;
 extern struct kunit_suite * const gh_test_gh_mark_suite;
 extern struct kunit_suite * const gh_test_gh_gc_suite;
+extern struct kunit_suite * const gh_test_gh_mutator_suite;
 
 static struct kunit_suite * const * const suites[] = {
 	&gh_test_gh_sizeclass_suite,
@@ -27,4 +28,5 @@ static struct kunit_suite * const * const suites[] = {
 	&gh_test_gh_sweep_suite,
 	&gh_test_gh_mark_suite,
 	&gh_test_gh_gc_suite,
+	&gh_test_gh_mutator_suite,
 };

@@ -293,6 +293,11 @@ void *gh_user_realloc(const void *p, size_t old, size_t size, gfp_t gfp);
 #define bitmap_zalloc(n, g)	bitmap_alloc(n, (g) | __GFP_ZERO)
 #define bitmap_free(p)		kfree(p)
 
+#define PAGE_SIZE		4096UL
+#define get_zeroed_page(g) \
+	((unsigned long)gh_user_alloc(PAGE_SIZE, PAGE_SIZE, (g) | __GFP_ZERO))
+#define free_page(p)		gh_user_free((void *)(p))
+
 static inline void *kmemdup(const void *p, size_t n, gfp_t gfp)
 {
 	void *q = kmalloc(n, gfp);

@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mutators: threads that take slots, and report stores, without a call.
+ *
+ * A mutator is the P of Go's runtime with the program on one side and the
+ * kernel on the other. It holds leases, one for each span class it allocates
+ * from. A lease owns spans the way an mcache does and grants their free slots
+ * word by word: the kernel keeps the grant, the mutator gets the same mask in
+ * memory that both can write (struct gh_slots) and takes a slot by clearing its
+ * bit. Slots are zeroed when they are granted.
+ *
+ * Nothing the mutator writes is believed but its own mask, and of that only
+ * bits that were granted:
+ *
+ *	granted, bit clear	taken: an object
+ *	granted, bit set	not taken: free again when the lease is settled
+ *	not granted		nothing, whatever the mask says
+ *
+ * A mutator that sets a bit again has the kernel hand the slot to somebody else
+ * as well; that is the heap's own damage, no more than any store to a wrong
+ * address. Granted slots count as allocated (gh_span.freeindex is behind them),
+ * so that a reference to one can be used at once.
+ *
+ * Settling. A lease is settled when the mutator asks for more, and all of them
+ * when the world is stopped and when the mutator ends: what was not taken goes
+ * back into the span, exactly, and the spans back to mcentral. So no grant
+ * outlives a change of sweepgen. In the first case the mutator waits in the
+ * call. In the second it is held off the shared pages (gh_port_hold_users()),
+ * perhaps between its load of a mask and the store of the new one. That store
+ * comes later, into a mask that means nothing any more, so what the mutator has
+ * to do is to compare gh_control.generation with the value it knew at its last
+ * call, after the store: if it has moved on, the slot is not its own. The
+ * generation moves before anything is taken back, and no barrier is needed
+ * because both sides run one after the other.
+ *
+ * Words granted double with each refill that follows an empty lease, and halve
+ * when most of them were not used.
+ *
+ * Barrier buffer: references that the mutator stored or overwrote while the
+ * collector marks. The collector takes them as roots.
+ */
+#include "gh_internal.h"
+#include "gh_heap.h"
+#include "gh_mutator.h"
+#include "gh_port.h"
+#include "gh_sizeclass.h"
+
+/* Most bytes of slots that one refill grants. */
+#define LEASE_BYTES	(128UL << 10)
+
+#define BARRIER_BATCH	64	/* references offered to the marker at a time */
+
+static struct gh_control *control_of(struct gh_mutator *mut)
+{
+	return mut->pages[0];
+}
+
+/* The shared words of a lease, whose page is there. */
+static struct gh_slots *slots_of(struct gh_mutator *mut, u32 index)
+{
+	void *page = mut->pages[1 + index / GH_LEASES_PER_PAGE];
+
+	return page + index % GH_LEASES_PER_PAGE * GH_LEASE_SLOTS_BYTES;
+}
+
+/**
+ * gh_mutator_create() - make a mutator
+ * @heap: heap
+ * @nr_leases: leases it can have, at most GH_MAX_LEASES
+ *
+ * Context: may sleep; heap->world not held.
+ * Return: the mutator or NULL without memory.
+ */
+struct gh_mutator *gh_mutator_create(struct gh_heap *heap, u32 nr_leases)
+{
+	struct gh_mutator *mut;
+
+	BUILD_BUG_ON(PAGE_SIZE % GH_LEASE_SLOTS_BYTES);
+	BUILD_BUG_ON(sizeof(struct gh_control) > PAGE_SIZE);
+	mut = kzalloc(sizeof(*mut), GH_GFP);
+	if (!mut)
+		return NULL;
+	mut->pages[0] = (void *)get_zeroed_page(GH_GFP);
+	if (!mut->pages[0]) {
+		kfree(mut);
+		return NULL;
+	}
+	mut->nr_leases = nr_leases;
+	mutex_init(&mut->lock);
+	gh_stat_add(heap, meta_bytes, sizeof(*mut) + PAGE_SIZE);
+	mutex_lock(&heap->mutators_lock);
+	list_add_tail(&mut->node, &heap->mutators);
+	mutex_unlock(&heap->mutators_lock);
+	return mut;
+}
+
+/**
+ * gh_mutator_page() - a page that the mutator shares, made if need be
+ * @heap: heap
+ * @mut: mutator
+ * @index: 0 is struct gh_control, the others hold struct gh_slots
+ *
+ * Context: may sleep; gh_heap.world held.
+ * Return: its kernel address; NULL beyond the last lease or without memory.
+ */
+void *gh_mutator_page(struct gh_heap *heap, struct gh_mutator *mut, u32 index)
+{
+	void *page;
+
+	if (index > DIV_ROUND_UP(mut->nr_leases, GH_LEASES_PER_PAGE))
+		return NULL;
+	/* Pairs with the store below. */
+	page = smp_load_acquire(&mut->pages[index]);
+	if (page)
+		return page;
+	page = (void *)get_zeroed_page(GH_GFP);
+	if (!page)
+		return NULL;
+	mutex_lock(&mut->lock);
+	if (mut->pages[index]) {
+		free_page((unsigned long)page);
+		page = mut->pages[index];
+	} else {
+		smp_store_release(&mut->pages[index], page);
+		gh_stat_add(heap, meta_bytes, PAGE_SIZE);
+	}
+	mutex_unlock(&mut->lock);
+	return page;
+}
+
+static s64 free_bytes(const struct gh_span *s)
+{
+	return (s64)(s->nelems - s->alloc_count) * s->elemsize;
+}
+
+/* Clear the slots of a word, as many at once as lie side by side. */
+static void zero_slots(struct gh_heap *heap, struct gh_span *s, u32 word,
+		       u64 mask)
+{
+	while (mask) {
+		u32 first = __ffs64(mask);
+		u64 rest = ~(mask >> first);
+		u32 n = rest ? __ffs64(rest) : 64 - first;
+
+		gh_span_zero(heap, s, word * 64 + first, n);
+		mask &= n == 64 ? 0 : ~(((1ULL << n) - 1) << first);
+	}
+}
+
+/* Grant the slots in @mask, which are free, and put them behind freeindex. */
+static void grant(struct gh_heap *heap, struct gh_lease *l, struct gh_span *s,
+		  u32 word, u64 mask, struct gh_slots *to)
+{
+	struct gh_bits *w = &s->bits[word];
+	u32 n = hweight64(mask);
+
+	l->grants[l->nr++] = (struct gh_grant){
+		.span = s, .mask = mask, .word = word,
+	};
+	s->alloc_count += n;
+	gh_stat_add(heap, mallocs[s->sc->sizeclass], n);
+	if (unlikely(READ_ONCE(heap->phase) != GH_PHASE_OFF)) {
+		w->half[gh_mark_half(heap->sweepgen)] |= mask;
+		w->scan |= mask;
+	}
+	if (s->needzero)
+		zero_slots(heap, s, word, mask);
+	WRITE_ONCE(to->base, ((u64)heap->tag << 48) +
+			     s->base + word * 64 * s->elemsize);
+	WRITE_ONCE(to->mask, mask);
+}
+
+/* Grant the free slots of the next word that has any; false if none has. */
+static bool grant_word(struct gh_heap *heap, struct gh_lease *l,
+		       struct gh_span *s, struct gh_slots *to)
+{
+	u32 half = !gh_mark_half(heap->sweepgen);
+
+	while (s->freeindex < s->nelems) {
+		u32 word = s->freeindex / 64;
+		u32 end = min_t(u32, s->nelems - word * 64, 64);
+		u64 below = (1ULL << (s->freeindex % 64)) - 1;
+		u64 *bits = &s->bits[word].half[half];
+		u64 mask = ~(*bits | below) & (~0ULL >> (64 - end));
+
+		/* Freeindex may come back to the start of the word. */
+		WRITE_ONCE(*bits, *bits | below);
+		WRITE_ONCE(s->freeindex, word * 64 + end);
+		if (mask) {
+			grant(heap, l, s, word, mask, to);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Put what was not taken of a grant back into its span. */
+static void settle_grant(struct gh_heap *heap, struct gh_grant *g, u64 left)
+{
+	u32 mark = gh_mark_half(heap->sweepgen);
+	struct gh_span *s = g->span;
+	struct gh_bits *w = &s->bits[g->word];
+	u32 n = hweight64(left);
+
+	WRITE_ONCE(w->half[!mark], w->half[!mark] | (g->mask & ~left));
+	if (!left)
+		return;
+	if (READ_ONCE(heap->phase) != GH_PHASE_OFF) {
+		w->half[mark] &= ~left;
+		w->scan &= ~left;
+	}
+	s->alloc_count -= n;
+	gh_stat_add(heap, mallocs[s->sc->sizeclass], -(u64)n);
+	if (g->word * 64 < s->freeindex)
+		/* Pairs with the load in gh_span_slot_allocated(). */
+		smp_store_release(&s->freeindex, g->word * 64);
+}
+
+/* Give a span back to mcentral. */
+static void return_span(struct gh_heap *heap, struct gh_span *s)
+{
+	u32 i = s->freeindex;
+	u32 half = !gh_mark_half(heap->sweepgen);
+
+	s->alloc_cache = i < s->nelems ? ~s->bits[i / 64].half[half] >> i % 64 :
+					 0;
+	list_del_init(&s->node);
+	atomic64_sub(free_bytes(s), &heap->heap_live);
+	gh_central_uncache_span(heap, s);
+}
+
+/* End all grants of a lease. Returns the slots that were not taken. */
+static u32 settle(struct gh_heap *heap, struct gh_mutator *mut, u32 index)
+{
+	struct gh_lease *l = mut->leases[index];
+	struct gh_slots *slots;
+	u32 i, granted = 0, unused = 0;
+
+	lockdep_assert_held(&mut->lock);
+	if (!l->nr)
+		return 0;
+	slots = slots_of(mut, index);
+	for (i = 0; i < l->nr; i++) {
+		struct gh_grant *g = &l->grants[i];
+		u64 left = READ_ONCE(slots[i].mask) & g->mask;
+
+		WRITE_ONCE(slots[i].mask, 0);
+		granted += hweight64(g->mask);
+		unused += hweight64(left);
+		settle_grant(heap, g, left);
+	}
+	l->nr = 0;
+	if (unused > granted / 2)
+		l->want = max_t(u32, l->want / 2, 1);
+	return unused;
+}
+
+/* Give back all spans but one that has slots left, if it may be kept. */
+static void return_spans(struct gh_heap *heap, struct gh_lease *l, bool keep)
+{
+	struct gh_span *s, *next;
+
+	list_for_each_entry_safe(s, next, &l->spans, node) {
+		if (keep && s->freeindex < s->nelems)
+			keep = false;
+		else
+			return_span(heap, s);
+	}
+}
+
+static u32 max_words(const struct gh_spanclass *sc)
+{
+	return clamp_t(u32, LEASE_BYTES / (64UL * sc->elemsize), 1,
+		       GH_LEASE_WORDS);
+}
+
+/* The lease of that number, for that span class, with nothing granted. */
+static struct gh_lease *open_lease(struct gh_heap *heap,
+				   struct gh_mutator *mut, u32 index,
+				   struct gh_spanclass *sc)
+{
+	struct gh_lease *l = mut->leases[index];
+	u32 unused;
+
+	if (!l) {
+		l = kzalloc(sizeof(*l), GH_GFP);
+		if (!l)
+			return NULL;
+		INIT_LIST_HEAD(&l->spans);
+		mut->leases[index] = l;
+		gh_stat_add(heap, meta_bytes, sizeof(*l));
+	}
+	unused = settle(heap, mut, index);
+	return_spans(heap, l, l->sc == sc);
+	if (l->sc != sc) {
+		l->sc = sc;
+		l->want = 1;
+	} else if (!unused) {
+		l->want = min(max_t(u32, l->want * 2, 1), max_words(sc));
+	}
+	return l;
+}
+
+static struct gh_span *cache_span(struct gh_heap *heap, struct gh_spanclass *sc)
+{
+	struct gh_mcache *mc = per_cpu_ptr(heap->mcaches,
+					   raw_smp_processor_id());
+	struct gh_span *s;
+
+	mutex_lock(&mc->lock);
+	s = gh_central_cache_span(heap, mc, sc);
+	mutex_unlock(&mc->lock);
+	return s;
+}
+
+/* Grant as many words as the lease wants, or as there are. */
+static int fill(struct gh_heap *heap, struct gh_lease *l,
+		struct gh_slots *slots, bool collect)
+{
+	while (l->nr < l->want) {
+		struct gh_span *s = NULL;
+
+		if (!list_empty(&l->spans))
+			s = list_last_entry(&l->spans, struct gh_span, node);
+		if (s && grant_word(heap, l, s, &slots[l->nr]))
+			continue;
+		if (collect && gh_gc_triggered(heap))
+			return l->nr ? 0 : -EAGAIN;
+		s = cache_span(heap, l->sc);
+		if (IS_ERR(s))
+			return l->nr ? 0 : PTR_ERR(s);
+		list_add_tail(&s->node, &l->spans);
+		atomic64_add(free_bytes(s), &heap->heap_live);
+	}
+	return 0;
+}
+
+static int refill_once(struct gh_heap *heap, struct gh_mutator *mut, u32 index,
+		       struct gh_spanclass *sc, bool collect,
+		       struct gh_refill *out)
+{
+	struct gh_lease *l;
+	int err = -ENOMEM;
+
+	down_read(&heap->world);
+	if (gh_mutator_page(heap, mut, 1 + index / GH_LEASES_PER_PAGE)) {
+		mutex_lock(&mut->lock);
+		l = open_lease(heap, mut, index, sc);
+		if (l)
+			err = fill(heap, l, slots_of(mut, index), collect);
+		if (!err)
+			out->words = l->nr;
+		mutex_unlock(&mut->lock);
+	}
+	up_read(&heap->world);
+	return err;
+}
+
+/**
+ * gh_mutator_refill() - settle a lease and grant it new slots
+ * @heap: heap
+ * @mut: mutator, which is the caller
+ * @index: number of the lease
+ * @layout: id of a layout
+ * @bytes: bytes of an object, at most GH_MAX_SMALL_SIZE; 0 counts as 1
+ * @out: what was granted
+ *
+ * A lease that served another span class is taken over. Starts a cycle and
+ * waits for it when one is due.
+ * Context: may sleep; no lock held.
+ * Return: 0; -EINVAL, -ENOENT (layout), -ENOMEM, -ENOSPC, -EINTR as
+ * gh_malloc().
+ */
+int gh_mutator_refill(struct gh_heap *heap, struct gh_mutator *mut, u32 index,
+		      u32 layout, u64 bytes, struct gh_refill *out)
+{
+	struct gh_layout *l = gh_layout_get(heap, layout);
+	struct gh_spanclass *sc;
+	bool collect = true;
+	int tries = 0;
+	int err;
+
+	if (!l)
+		return -ENOENT;
+	if (index >= mut->nr_leases || bytes > GH_MAX_SMALL_SIZE)
+		return -EINVAL;
+	index = array_index_nospec(index, mut->nr_leases);
+	sc = gh_spanclass_get(heap, l, gh_sizeclass_of(max_t(u64, bytes, 1)));
+	if (IS_ERR(sc))
+		return PTR_ERR(sc);
+	out->slot_bytes = sc->elemsize;
+	for (;;) {
+		err = refill_once(heap, mut, index, sc, collect, out);
+		if (!err)
+			return 0;
+		if (err == -EAGAIN) {
+			err = gh_port_collect(heap, GH_CYCLE_HEAP);
+			collect = false;
+		} else {
+			err = gh_malloc_make_room(heap, sc->elemsize, err,
+						  &tries);
+		}
+		if (err)
+			return err;
+	}
+}
+
+/* Take all leases back; the mutator learns it from the generation. */
+static void flush(struct gh_heap *heap, struct gh_mutator *mut)
+{
+	u32 i;
+
+	mutex_lock(&mut->lock);
+	WRITE_ONCE(control_of(mut)->generation, ++mut->generation);
+	for (i = 0; i < mut->nr_leases; i++) {
+		if (!mut->leases[i])
+			continue;
+		settle(heap, mut, i);
+		return_spans(heap, mut->leases[i], false);
+	}
+	mutex_unlock(&mut->lock);
+}
+
+/**
+ * gh_mutator_flush_all() - take back the leases of all mutators
+ * @heap: heap
+ *
+ * Context: may sleep; heap->world held for writing, programs held off.
+ */
+void gh_mutator_flush_all(struct gh_heap *heap)
+{
+	struct gh_mutator *mut;
+
+	lockdep_assert_held_write(&heap->world);
+	mutex_lock(&heap->mutators_lock);
+	list_for_each_entry(mut, &heap->mutators, node) {
+		flush(heap, mut);
+		cond_resched();
+	}
+	mutex_unlock(&heap->mutators_lock);
+}
+
+/**
+ * gh_mutator_destroy() - end a mutator
+ * @heap: heap
+ * @mut: mutator whose pages nobody maps any more
+ *
+ * Context: may sleep; heap->world not held.
+ */
+void gh_mutator_destroy(struct gh_heap *heap, struct gh_mutator *mut)
+{
+	u32 i;
+
+	down_read(&heap->world);
+	mutex_lock(&heap->mutators_lock);
+	list_del(&mut->node);
+	heap->ended_tiny_allocs += READ_ONCE(control_of(mut)->tiny_allocs);
+	mutex_unlock(&heap->mutators_lock);
+	flush(heap, mut);
+	for (i = 0; i < mut->nr_leases; i++) {
+		if (!mut->leases[i])
+			continue;
+		kfree(mut->leases[i]);
+		gh_stat_add(heap, meta_bytes, -(s64)sizeof(struct gh_lease));
+	}
+	for (i = 0; i < ARRAY_SIZE(mut->pages); i++) {
+		if (!mut->pages[i])
+			continue;
+		free_page((unsigned long)mut->pages[i]);
+		gh_stat_add(heap, meta_bytes, -(s64)PAGE_SIZE);
+	}
+	gh_stat_add(heap, meta_bytes, -(s64)sizeof(*mut));
+	up_read(&heap->world);
+	mutex_destroy(&mut->lock);
+	kfree(mut);
+}
+
+/* Offer a barrier buffer to the marker and empty it. */
+static void mark_barrier(struct gh_control *c, struct gh_mark *m)
+{
+	u32 nr = min_t(u32, READ_ONCE(c->nr_barrier), GH_BARRIER_REFS);
+	u64 refs[BARRIER_BATCH];
+	u32 i = 0;
+
+	while (i < nr) {
+		u32 n;
+
+		for (n = 0; n < BARRIER_BATCH && i < nr; n++)
+			refs[n] = READ_ONCE(c->barrier[i++]);
+		gh_mark_refs(m, refs, n, GH_ROOT_BATCH);
+	}
+	WRITE_ONCE(c->nr_barrier, 0);
+}
+
+/**
+ * gh_mutator_mark_all() - take all barrier buffers as roots and empty them
+ * @heap: heap
+ * @m: marker
+ *
+ * Context: may sleep; heap->world held for writing, programs held off.
+ */
+void gh_mutator_mark_all(struct gh_heap *heap, struct gh_mark *m)
+{
+	struct gh_mutator *mut;
+
+	lockdep_assert_held_write(&heap->world);
+	mutex_lock(&heap->mutators_lock);
+	list_for_each_entry(mut, &heap->mutators, node) {
+		mark_barrier(control_of(mut), m);
+		cond_resched();
+	}
+	mutex_unlock(&heap->mutators_lock);
+}
+
+/**
+ * gh_mutator_barrier() - empty the barrier buffer of the caller
+ * @heap: heap
+ * @mut: mutator, which is the caller
+ *
+ * The collector has taken what it needed before it let programs go on, and
+ * nothing is marked while a program runs.
+ * Context: may sleep; no lock held.
+ */
+void gh_mutator_barrier(struct gh_heap *heap, struct gh_mutator *mut)
+{
+	down_read(&heap->world);
+	WARN_ON_ONCE(READ_ONCE(heap->phase) != GH_PHASE_OFF);
+	WRITE_ONCE(control_of(mut)->nr_barrier, 0);
+	up_read(&heap->world);
+}
+
+/**
+ * gh_mutator_unused() - count slots that are granted but not taken
+ * @heap: heap
+ * @unused: by size class; added to
+ *
+ * They are part of gh_stats.mallocs.
+ * Context: may sleep.
+ * Return: objects that mutators have put beside others in a slot.
+ */
+u64 gh_mutator_unused(struct gh_heap *heap, u64 *unused)
+{
+	struct gh_mutator *mut;
+	u64 tiny;
+	u32 i, k;
+
+	mutex_lock(&heap->mutators_lock);
+	tiny = heap->ended_tiny_allocs;
+	list_for_each_entry(mut, &heap->mutators, node) {
+		tiny += READ_ONCE(control_of(mut)->tiny_allocs);
+		mutex_lock(&mut->lock);
+		for (i = 0; i < mut->nr_leases; i++) {
+			struct gh_lease *l = mut->leases[i];
+
+			for (k = 0; l && k < l->nr; k++)
+				unused[l->sc->sizeclass] +=
+					hweight64(l->grants[k].mask &
+						  READ_ONCE(slots_of(mut, i)[k].mask));
+		}
+		mutex_unlock(&mut->lock);
+	}
+	mutex_unlock(&heap->mutators_lock);
+	return tiny;
+}
