@@ -166,6 +166,7 @@ static void mark_batches(struct gh_heap *heap)
 static void mark_phase(struct gh_heap *heap)
 {
 	WRITE_ONCE(heap->phase, GH_PHASE_MARK);
+	gh_port_set_marking(heap, true);
 	gh_mark_begin(heap->mark);
 	mark_batches(heap);
 	gh_mutator_mark_all(heap, heap->mark);
@@ -183,6 +184,7 @@ static void mark_termination(struct gh_heap *heap, struct gh_cycle *c)
 	WRITE_ONCE(heap->heap_marked, c->heap_marked);
 	atomic64_set(&heap->heap_live, c->heap_marked);
 	commit_goal(heap, c->heap_marked, c->stack_bytes + c->global_bytes);
+	gh_port_set_marking(heap, false);
 	WRITE_ONCE(heap->phase, GH_PHASE_OFF);
 }
 

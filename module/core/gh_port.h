@@ -52,6 +52,15 @@ void gh_port_depopulate(struct gh_heap *heap, u64 page, void **kaddr,
 void gh_port_hold_users(struct gh_heap *heap);
 
 /**
+ * gh_port_set_marking() - tell programs that references are being marked
+ * @heap: stopped heap
+ * @marking: they are, so stores have to be reported; else a cycle has ended
+ *
+ * Context: gh_heap.world held for writing.
+ */
+void gh_port_set_marking(struct gh_heap *heap, bool marking);
+
+/**
  * gh_port_mark_roots() - offer every root outside of the core to the marker
  * @heap: stopped heap
  * @m: marker to pass to gh_mark_refs()

@@ -20,17 +20,25 @@
  * roots go at once, and a cycle that has seen them already keeps their objects
  * once more.
  *
+ * Eviction. A process whose threads or ranges cannot be read in time (see
+ * thread.c) is evicted: its attachment ends, and whoever touches the objects
+ * there gets SIGBUS. Nothing else could be done without losing objects that it
+ * may hold, or holding up all others.
+ *
  * Whether current is attached is asked at every allocation, hence under RCU and
  * without a lock.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
 
+#include <linux/kthread.h>
 #include <linux/sched/mm.h>
 
 #include "attach.h"
 #include "device.h"
+#include "mutator.h"
 #include "stack.h"
+#include "thread.h"
 
 /* The attachment of a process, or NULL. */
 static struct goheap_attachment *find(struct goheap_file *gf,
@@ -56,6 +64,7 @@ static struct goheap_attachment *new_attachment(struct mm_struct *mm)
 	att->mm = mm;
 	mmgrab(mm);
 	INIT_LIST_HEAD(&att->stacks);
+	INIT_LIST_HEAD(&att->mutators);
 	mutex_init(&att->lock);
 	gh_roots_init(&att->roots);
 	kref_init(&att->ref);
@@ -116,18 +125,44 @@ bool goheap_attached(struct goheap_file *gf)
 	return yes;
 }
 
+static int add_window(struct goheap_attachment *att,
+		      const struct vm_area_struct *vma)
+{
+	if (att->nr_windows == GOHEAP_MAX_WINDOWS)
+		return -ENOSPC;
+	att->windows[att->nr_windows++] = (struct gh_window) {
+		.base = vma->vm_start, .bytes = vma->vm_end - vma->vm_start,
+	};
+	return 0;
+}
+
+static void remove_window(struct goheap_attachment *att,
+			  const struct vm_area_struct *vma)
+{
+	unsigned int i;
+
+	for (i = 0; i < att->nr_windows; i++) {
+		if (att->windows[i].base == vma->vm_start) {
+			att->windows[i] = att->windows[--att->nr_windows];
+			return;
+		}
+	}
+	WARN_ON_ONCE(1);
+}
+
 /**
  * goheap_attach() - attach the process that makes a mapping of the objects
  * @gf: file
  * @vma: the mapping; its vm_private_data becomes the attachment
  *
  * Context: may sleep; mmap lock held for writing, gh_heap.world not.
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOSPC (too many mappings) or -ENOMEM.
  */
 int goheap_attach(struct goheap_file *gf, struct vm_area_struct *vma)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	struct goheap_attachment *att;
+	int err = -ENOMEM;
 
 	mutex_lock(&gf->attach_lock);
 	att = find(gf, mm);
@@ -138,10 +173,10 @@ int goheap_attach(struct goheap_file *gf, struct vm_area_struct *vma)
 				     (unsigned long)mm);
 	}
 	if (att)
-		att->nr_vmas++;
+		err = add_window(att, vma);
 	mutex_unlock(&gf->attach_lock);
-	vma->vm_private_data = att;
-	return att ? 0 : -ENOMEM;
+	vma->vm_private_data = err ? NULL : att;
+	return err;
 }
 
 /**
@@ -157,18 +192,22 @@ void goheap_attach_copy(struct goheap_file *gf, struct vm_area_struct *vma)
 	goheap_attach(gf, vma);
 }
 
-/* The last mapping is gone. */
+/* The last mapping is gone, or the process has to go. */
 static void end(struct goheap_file *gf, struct goheap_attachment *att)
 {
 	struct goheap_stack_map *s, *next;
+	struct goheap_mutator *mut, *next_mut;
 
 	lockdep_assert_held(&gf->attach_lock);
 	hash_del_rcu(&att->node);
 	list_for_each_entry_safe(s, next, &att->stacks, node)
 		list_del_init(&s->node);
+	list_for_each_entry_safe(mut, next_mut, &att->mutators, node)
+		goheap_mutator_unhash(mut);
 	mutex_lock(&att->lock);
-	att->ended = true;
+	WRITE_ONCE(att->ended, true);
 	gh_roots_destroy(&att->roots);
+	goheap_ranges_destroy(&att->ranges);
 	mutex_unlock(&att->lock);
 }
 
@@ -187,8 +226,9 @@ void goheap_detach(struct goheap_file *gf, struct vm_area_struct *vma)
 	if (!att)
 		return;
 	mutex_lock(&gf->attach_lock);
-	last = !--att->nr_vmas;
-	if (last)
+	remove_window(att, vma);
+	last = !att->nr_windows;
+	if (last && !att->ended)
 		end(gf, att);
 	mutex_unlock(&gf->attach_lock);
 	if (last)
@@ -216,6 +256,148 @@ int goheap_attach_stack(struct goheap_file *gf, struct goheap_stack_map *s)
 }
 
 /**
+ * goheap_attach_mutator() - let a new mutator keep objects
+ * @gf: file, attach_lock held
+ * @mut: current
+ *
+ * Context: may sleep.
+ * Return: 0, -ENOTCONN if current is not attached, -ENOMEM.
+ */
+int goheap_attach_mutator(struct goheap_file *gf, struct goheap_mutator *mut)
+{
+	struct goheap_attachment *att = find(gf, current->mm);
+
+	if (!att)
+		return -ENOTCONN;
+	if (!gf->copy)
+		gf->copy = goheap_copy_new();
+	if (!gf->copy)
+		return -ENOMEM;
+	list_add_tail(&mut->node, &att->mutators);
+	return 0;
+}
+
+static int change_range(struct goheap_attachment *att, unsigned long start,
+			unsigned long end, bool stack)
+{
+	int err = -ENOTCONN;
+
+	mutex_lock(&att->lock);
+	if (!att->ended)
+		err = end ? goheap_ranges_add(&att->ranges, start, end, stack) :
+			    goheap_ranges_remove(&att->ranges, start);
+	mutex_unlock(&att->lock);
+	return err;
+}
+
+/**
+ * goheap_attach_range() - add or remove a conservative root of current
+ * @gf: file
+ * @start: first address
+ * @end: behind the last one; 0 removes the range
+ * @stack: a stack, else variables
+ *
+ * Context: may sleep; no lock held.
+ * Return: 0, -ENOTCONN, -ENOMEM, or as goheap_ranges_add() and _remove().
+ */
+int goheap_attach_range(struct goheap_file *gf, unsigned long start,
+			unsigned long end, bool stack)
+{
+	struct goheap_attachment *att;
+	int err = 0;
+
+	mutex_lock(&gf->attach_lock);
+	if (!gf->copy)
+		gf->copy = goheap_copy_new();
+	if (!gf->copy)
+		err = -ENOMEM;
+	mutex_unlock(&gf->attach_lock);
+	if (err)
+		return err;
+	att = goheap_attachment_get(gf);
+	if (!att)
+		return -ENOTCONN;
+	down_read(&gf->heap->world);
+	err = change_range(att, start, end, stack);
+	up_read(&gf->heap->world);
+	goheap_attachment_put(att);
+	return err;
+}
+
+/* Is part of the range a mapping of the objects? Those are no variables. */
+static bool in_window(const struct goheap_attachment *att,
+		      const struct goheap_memory *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < att->nr_windows; i++)
+		if (r->start < att->windows[i].base + att->windows[i].bytes &&
+		    att->windows[i].base < r->end)
+			return true;
+	return false;
+}
+
+/* Threads and memory of a process, in its address space. */
+static int mark_conservative(struct goheap_file *gf,
+			     struct goheap_attachment *att, struct gh_mark *m)
+{
+	struct goheap_mutator *mut;
+	int err = 0;
+	u32 i;
+
+	list_for_each_entry(mut, &att->mutators, node) {
+		if (!mut->precise)
+			err = goheap_thread_mark(gf->copy, att, mut, m);
+		if (err)
+			return err;
+	}
+	for (i = 0; i < att->ranges.nr; i++) {
+		const struct goheap_memory *r = &att->ranges.v[i];
+
+		if (in_window(att, r))
+			continue;
+		err = goheap_range_mark(gf->copy, att, r->start, r->end,
+					r->stack, m);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int mark_process(struct goheap_file *gf, struct goheap_attachment *att,
+			struct gh_mark *m)
+{
+	int err;
+
+	if (list_empty(&att->mutators) && !att->ranges.nr)
+		return 0;
+	/* A process that is ending runs no program any more. */
+	if (!mmget_not_zero(att->mm))
+		return 0;
+	kthread_use_mm(att->mm);
+	err = mark_conservative(gf, att, m);
+	kthread_unuse_mm(att->mm);
+	mmput_async(att->mm);
+	return err;
+}
+
+static void evict(struct goheap_file *gf, struct goheap_attachment *att,
+		  int why)
+{
+	struct goheap_mutator *mut;
+	pid_t pid = 0;
+
+	mut = list_first_entry_or_null(&att->mutators, struct goheap_mutator,
+				       node);
+	if (mut)
+		pid = task_tgid_nr(mut->task);
+	pr_warn_ratelimited("goheap: heap %u: process %d cannot be read (%d) and loses the heap\n",
+			    gf->id, pid, why);
+	atomic64_inc(&gf->evictions);
+	end(gf, att);
+}
+
+/**
  * goheap_attach_mark() - offer the roots of all processes to the marker
  * @gf: file
  * @m: marker
@@ -226,14 +408,18 @@ void goheap_attach_mark(struct goheap_file *gf, struct gh_mark *m)
 {
 	struct goheap_attachment *att;
 	struct goheap_stack_map *s;
-	int bucket;
+	struct hlist_node *next;
+	int bucket, err;
 
 	lockdep_assert_held_write(&gf->heap->world);
 	mutex_lock(&gf->attach_lock);
-	hash_for_each(gf->attachments, bucket, att, node) {
+	hash_for_each_safe(gf->attachments, bucket, next, att, node) {
 		gh_roots_mark(&att->roots, m);
 		list_for_each_entry(s, &att->stacks, node)
 			goheap_stack_mark(s, m);
+		err = mark_process(gf, att, m);
+		if (err)
+			evict(gf, att, err);
 		cond_resched();
 	}
 	mutex_unlock(&gf->attach_lock);

@@ -7,35 +7,48 @@
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 
+#include "gh_heap.h"
 #include "gh_roots.h"
+#include "range.h"
 
 struct gh_mark;
 struct goheap_file;
+struct goheap_mutator;
 struct goheap_stack_map;
 struct mm_struct;
 struct vm_area_struct;
+
+/* Most mappings of the objects of one heap in one process. */
+#define GOHEAP_MAX_WINDOWS	16
 
 /**
  * struct goheap_attachment - a process that maps the objects of a heap
  * @node: in goheap_file.attachments, under goheap_file.attach_lock
  * @mm: the process; a reference of mmgrab() keeps the address from being used
  *	again, but not the process alive
- * @nr_vmas: mappings of the objects, under goheap_file.attach_lock
+ * @windows: mappings of the objects, under goheap_file.attach_lock
+ * @nr_windows: how many there are
  * @stacks: handle stacks, under goheap_file.attach_lock
- * @lock: protects @roots and @ended; inside of gh_heap.world and
+ * @mutators: threads with control pages, under goheap_file.attach_lock
+ * @lock: protects @roots, @ranges and @ended; inside of gh_heap.world and
  *	goheap_file.attach_lock
  * @roots: pinned handles
- * @ended: the last mapping is gone, and @roots with it
+ * @ranges: conservative roots
+ * @ended: the last mapping is gone or the process was evicted, and all roots
+ *	with it; read by page faults without a lock
  * @ref: one for the mappings together, one for each command at work
  * @rcu: for goheap_attached()
  */
 struct goheap_attachment {
 	struct hlist_node node;
 	struct mm_struct *mm;
-	unsigned int nr_vmas;
+	struct gh_window windows[GOHEAP_MAX_WINDOWS];
+	unsigned int nr_windows;
 	struct list_head stacks;
-	struct mutex lock;		/* roots, ended */
+	struct list_head mutators;
+	struct mutex lock;		/* roots, ranges, ended */
 	struct gh_roots roots;
+	struct goheap_ranges ranges;
 	bool ended;
 	struct kref ref;
 	struct rcu_head rcu;
@@ -50,6 +63,9 @@ struct goheap_attachment *goheap_attachment_get(struct goheap_file *gf);
 void goheap_attachment_put(struct goheap_attachment *att);
 
 int goheap_attach_stack(struct goheap_file *gf, struct goheap_stack_map *s);
+int goheap_attach_mutator(struct goheap_file *gf, struct goheap_mutator *mut);
+int goheap_attach_range(struct goheap_file *gf, unsigned long start,
+			unsigned long end, bool stack);
 void goheap_attach_mark(struct goheap_file *gf, struct gh_mark *m);
 
 #endif /* GOHEAP_ATTACH_H */

@@ -7,6 +7,7 @@
 #define GOHEAP_COMPAT_H
 
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/version.h>
 
 #ifndef CONFIG_64BIT
@@ -23,6 +24,43 @@ static inline void goheap_vma_flags(struct vm_area_struct *vma,
 	vma->vm_flags = (vma->vm_flags | set) & ~clear;
 #endif
 }
+
+/* 6.5 took the array of mappings away. */
+static inline long goheap_get_user_pages(struct mm_struct *mm,
+					 unsigned long start,
+					 unsigned long nr_pages,
+					 unsigned int flags,
+					 struct page **pages)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return get_user_pages_remote(mm, start, nr_pages, flags, pages, NULL);
+#else
+	return get_user_pages_remote(mm, start, nr_pages, flags, pages, NULL,
+				     NULL);
+#endif
+}
+
+/* Is the task on a CPU? With one CPU it is not while somebody else asks. */
+static inline bool goheap_task_on_cpu(struct task_struct *task)
+{
+#ifdef CONFIG_SMP
+	return smp_load_acquire(&task->on_cpu);
+#else
+	return task == current;
+#endif
+}
+
+#ifdef CONFIG_X86_64
+/* 6.16 moved the FPU state behind task_struct. */
+static inline struct fpu *goheap_fpu(struct task_struct *task)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+	return x86_task_fpu(task);
+#else
+	return &task->thread.fpu;
+#endif
+}
+#endif
 
 /* 6.4 lets a fault hold the lock of its mapping instead of the mmap lock. */
 static inline bool goheap_fault_locks_mm(const struct vm_fault *vmf)

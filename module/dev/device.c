@@ -32,6 +32,8 @@
 #include "cpuhp.h"
 #include "device.h"
 #include "inode.h"
+#include "mutator.h"
+#include "thread.h"
 #include "ioctl.h"
 #include "map.h"
 #include "sysfs.h"
@@ -190,6 +192,7 @@ static void init_file(struct goheap_file *gf)
 	mutex_init(&gf->lock);
 	mutex_init(&gf->attach_lock);
 	hash_init(gf->attachments);
+	goheap_mutators_init(gf);
 	INIT_LIST_HEAD(&gf->node);
 	gf->config = (struct goheap_config) {
 		.aspace = goheap_default_aspace(),
@@ -239,10 +242,16 @@ struct goheap_file *goheap_file_new(void)
 	if (!gf)
 		return ERR_PTR(-ENOMEM);
 	init_file(gf);
+	gf->status = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!gf->status) {
+		kfree(gf);
+		return ERR_PTR(-ENOMEM);
+	}
 	gf->memcg = get_mem_cgroup_from_mm(current->mm);
 	err = get_names(gf);
 	if (err) {
 		mem_cgroup_put(gf->memcg);
+		free_page((unsigned long)gf->status);
 		kfree(gf);
 		return ERR_PTR(err);
 	}
@@ -258,9 +267,12 @@ struct goheap_file *goheap_file_new(void)
 void goheap_file_free(struct goheap_file *gf)
 {
 	WARN_ON_ONCE(!hash_empty(gf->attachments));
+	goheap_mutators_reap(gf);
 	destroy_heap(gf);
+	goheap_copy_free(gf->copy);
 	put_names(gf);
 	mem_cgroup_put(gf->memcg);
+	free_page((unsigned long)gf->status);
 	kfree(gf);
 }
 

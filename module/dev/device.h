@@ -13,7 +13,9 @@
 
 struct file;
 struct gh_heap;
+struct goheap_copy;
 struct goheap_dir;
+struct goheap_status;
 struct inode;
 struct mem_cgroup;
 
@@ -49,6 +51,13 @@ struct goheap_config {
  * @attach_lock: protects @attachments, the lists of stacks in them, and the
  *	counts of mappings; inside of the mmap lock and gh_heap.world
  * @attachments: struct goheap_attachment by mm; readable under RCU
+ * @mutators: struct goheap_mutator by task; readable under RCU
+ * @copy: for reading threads; made under @attach_lock, used by the collector
+ * @reap_lock: protects @ended_mutators
+ * @ended_mutators: mutators whose leases have to be given back
+ * @reap_work: does that
+ * @status: the status page, struct goheap_status
+ * @evictions: processes that could not be read and lost the heap
  * @worker: the collector thread
  * @dir: folder in sysfs
  * @node: on the list of all heaps in sysfs.c
@@ -75,6 +84,15 @@ struct goheap_file {
 
 	struct mutex attach_lock;	/* attachments, stacks, VMA counts */
 	DECLARE_HASHTABLE(attachments, 4);
+	DECLARE_HASHTABLE(mutators, 6);
+	struct goheap_copy *copy;
+
+	spinlock_t reap_lock;		/* ended_mutators */
+	struct list_head ended_mutators;
+	struct work_struct reap_work;
+
+	struct goheap_status *status;
+	atomic64_t evictions;
 
 	struct goheap_worker worker;
 	struct goheap_dir *dir;

@@ -38,4 +38,10 @@ int goheap_cmd_cycle(struct goheap_file *gf, void *arg, bool may_write);
 int goheap_cmd_free_os_memory(struct goheap_file *gf, void *arg,
 			      bool may_write);
 
+/* cmd_mutator.c */
+int goheap_cmd_refill(struct goheap_file *gf, void *arg, bool may_write);
+int goheap_cmd_barrier(struct goheap_file *gf, void *arg, bool may_write);
+int goheap_cmd_range_add(struct goheap_file *gf, void *arg, bool may_write);
+int goheap_cmd_range_remove(struct goheap_file *gf, void *arg, bool may_write);
+
 #endif /* GOHEAP_IOCTL_H */

@@ -41,7 +41,9 @@
 #include "compat.h"
 #include "device.h"
 #include "map.h"
+#include "mutator.h"
 #include "stack.h"
+#include "status.h"
 
 /* Heap pages of the window that a fault maps, and of one step in it. */
 #define WINDOW_PAGES	(SZ_512K >> GH_PAGE_SHIFT)
@@ -65,7 +67,7 @@ vm_fault_t goheap_fault_begin(struct vm_fault *vmf, struct gh_heap *heap)
 	if (down_read_trylock(&heap->world))
 		return 0;
 	if (!goheap_fault_locks_mm(vmf) ||
-	    !fault_flag_allow_retry_first(vmf->flags))
+	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
 		return down_read_killable(&heap->world) ? VM_FAULT_SIGBUS : 0;
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
@@ -199,12 +201,17 @@ static vm_fault_t objects_fault(struct vm_fault *vmf)
 {
 	struct goheap_file *gf = vmf->vma->vm_file->private_data;
 	u64 page = vmf->pgoff / OS_PAGES;
+	struct goheap_attachment *att = vmf->vma->vm_private_data;
 	struct gh_heap *heap = gf->heap;
 	vm_fault_t ret;
 
 	ret = goheap_fault_begin(vmf, heap);
 	if (ret)
 		return ret;
+	if (att && READ_ONCE(att->ended)) {
+		up_read(&heap->world);
+		return VM_FAULT_SIGBUS;
+	}
 	down_read(&heap->backing);
 	ret = map_objects(vmf->vma, gf, page);
 	up_read(&heap->backing);
@@ -279,7 +286,8 @@ static int objects_mmap(struct goheap_file *gf, struct vm_area_struct *vma)
  * @vma: mapping to be
  *
  * Return: 0; -EINVAL for a wrong region, length or kind of mapping, -EACCES for
- * an executable one, -EPERM, -ENOTCONN, -ENOMEM.
+ * an executable one or a writable one of the status page, -EPERM, -ENOTCONN,
+ * -EBUSY, -ENOSPC, -ENOMEM.
  */
 int goheap_mmap(struct file *file, struct vm_area_struct *vma)
 {
@@ -297,6 +305,12 @@ int goheap_mmap(struct file *file, struct vm_area_struct *vma)
 		err = objects_mmap(gf, vma);
 	else if (vma->vm_pgoff == GOHEAP_MMAP_STACK >> PAGE_SHIFT)
 		err = goheap_stack_mmap(file, vma);
+	else if (vma->vm_pgoff == GOHEAP_MMAP_STATUS >> PAGE_SHIFT)
+		err = goheap_status_mmap(file, vma);
+	else if (vma->vm_pgoff == GOHEAP_MMAP_MUTATOR >> PAGE_SHIFT)
+		err = goheap_mutator_mmap(file, vma, false);
+	else if (vma->vm_pgoff == GOHEAP_MMAP_MUTATOR_PRECISE >> PAGE_SHIFT)
+		err = goheap_mutator_mmap(file, vma, true);
 	else
 		err = -EINVAL;
 	if (err)

@@ -23,6 +23,7 @@
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
+#include "gh_mutator.h"
 #include "gh_sizeclass.h"
 
 #include <linux/goheap.h>
@@ -40,6 +41,17 @@ struct sums {
 static u64 positive(s64 n)
 {
 	return max_t(s64, n, 0);
+}
+
+/* What mutators have not taken is no object; what they share a slot for is. */
+static void sum_mutators(struct gh_heap *heap, struct goheap_stats *st)
+{
+	u64 unused[GH_NR_CLASSES] = { };
+	int i;
+
+	st->tiny_allocs += gh_mutator_unused(heap, unused);
+	for (i = 0; i < GH_NR_CLASSES; i++)
+		st->by_class[i].mallocs -= unused[i];
 }
 
 /* Sum up per-CPU counters; @st is zero. */
@@ -145,7 +157,7 @@ u64 goheap_stack_bytes(struct goheap_file *gf)
  * @gf: file, its heap in use or not
  * @st: out: all but @st->size and @st->flags, which are zero
  *
- * Context: does not sleep.
+ * Context: may sleep.
  */
 void goheap_stats_read(struct goheap_file *gf, struct goheap_stats *st)
 {
@@ -160,6 +172,7 @@ void goheap_stats_read(struct goheap_file *gf, struct goheap_stats *st)
 	if (!heap)
 		return;
 	sum_cpus(heap, st, &sums);
+	sum_mutators(heap, st);
 	sum_objects(st);
 	sum_memory(gf, heap, st, &sums);
 	sum_cycles(heap, st);

@@ -135,6 +135,12 @@ void gh_port_hold_users(struct gh_heap *heap)
 	lockdep_assert_held_write(&heap->world);
 }
 
+void gh_port_set_marking(struct gh_heap *heap, bool marking)
+{
+	gh_user_require(marking == (heap->phase == GH_PHASE_MARK),
+			"marking announced in the wrong phase");
+}
+
 void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m)
 {
 	struct gh_user_roots *r = NULL;

@@ -89,6 +89,21 @@ typedef __u64 goheap_ref;
 #define GOHEAP_MMAP_STACK	0x0000080000000000ULL
 #define GOHEAP_STACK_MAX	(1ULL << 30)
 
+/*
+ * GOHEAP_MMAP_STATUS: one page, struct goheap_status, which the kernel writes
+ * and programs can only read (EACCES for a writable mapping).
+ *
+ * GOHEAP_MMAP_MUTATOR: control pages of the calling thread, which becomes a
+ * mutator: struct goheap_mutator_page, then 1 to 256 / GOHEAP_LEASES(page size)
+ * pages of leases. EBUSY if the thread is one already, EPERM for a file that is
+ * not open for writing. The thread's registers and its stack are roots from now
+ * on; with GOHEAP_MMAP_MUTATOR_PRECISE they are not. A child does not inherit
+ * the mapping and is no mutator.
+ */
+#define GOHEAP_MMAP_STATUS		0x0000090000000000ULL
+#define GOHEAP_MMAP_MUTATOR		0x00000a0000000000ULL
+#define GOHEAP_MMAP_MUTATOR_PRECISE	0x00000b0000000000ULL
+
 /**
  * struct goheap_stack - handle stack, written by the program only
  * @top: number of slots in use; the collector takes slots[0 .. top-1] as roots
@@ -99,6 +114,60 @@ struct goheap_stack {
 	__u64 top;
 	__u64 slots[];
 };
+
+/**
+ * struct goheap_status - what a heap tells its programs without being asked
+ * @marking: not 0: references that are stored, and those they replace, have to
+ *	be put in the barrier buffer
+ * @reserved: 0
+ * @cycles: completed collections
+ */
+struct goheap_status {
+	__u32 marking;
+	__u32 reserved;
+	__aligned_u64 cycles;
+};
+
+#define GOHEAP_CONTROL_BYTES	4096
+#define GOHEAP_BARRIER_REFS	508
+
+/**
+ * struct goheap_mutator_page - first control page of a thread
+ * @generation: the kernel moves it on when it takes back what leases have
+ *	granted; a slot counts as taken only if it is the same after the mask has
+ *	been stored as it was at the last REFILL
+ * @tiny_allocs: for the statistics: objects put beside others in a slot
+ * @nr_barrier: entries of @barrier in use
+ * @reserved: 0
+ * @barrier: references stored or replaced while goheap_status.marking was not
+ *	0; taken as roots. GOHEAP_IOC_BARRIER empties a full buffer
+ *
+ * The kernel writes @generation and, when it has taken the buffer's content,
+ * @nr_barrier. The rest is the thread's.
+ */
+struct goheap_mutator_page {
+	__aligned_u64 generation;
+	__aligned_u64 tiny_allocs;
+	__u32 nr_barrier;
+	__u32 reserved;
+	__aligned_u64 barrier[GOHEAP_BARRIER_REFS];
+	__aligned_u64 reserved2;
+};
+
+/**
+ * struct goheap_slots - 64 neighbouring slots of a lease
+ * @mask: bit n: slot n may be taken, by clearing the bit
+ * @base: reference to slot 0
+ */
+struct goheap_slots {
+	__aligned_u64 mask;
+	__aligned_u64 base;
+};
+
+/* A lease is this many struct goheap_slots; lease n is the nth of them. */
+#define GOHEAP_LEASE_WORDS	32
+#define GOHEAP_LEASES(bytes) \
+	((bytes) / (GOHEAP_LEASE_WORDS * sizeof(struct goheap_slots)))
 
 /* Numbers of the commands; see the structures of the same name. */
 enum {
@@ -115,6 +184,10 @@ enum {
 	GOHEAP_CMD_STATS,
 	GOHEAP_CMD_CYCLE,
 	GOHEAP_CMD_FREE_OS_MEMORY,
+	GOHEAP_CMD_REFILL,
+	GOHEAP_CMD_BARRIER,
+	GOHEAP_CMD_RANGE_ADD,
+	GOHEAP_CMD_RANGE_REMOVE,
 };
 
 #define GOHEAP_IOC_INFO		_IO(GOHEAP_IOC_TYPE, GOHEAP_CMD_INFO)
@@ -132,10 +205,17 @@ enum {
 #define GOHEAP_IOC_FREE_OS_MEMORY \
 	_IO(GOHEAP_IOC_TYPE, GOHEAP_CMD_FREE_OS_MEMORY)
 
+#define GOHEAP_IOC_REFILL	_IO(GOHEAP_IOC_TYPE, GOHEAP_CMD_REFILL)
+#define GOHEAP_IOC_BARRIER	_IO(GOHEAP_IOC_TYPE, GOHEAP_CMD_BARRIER)
+#define GOHEAP_IOC_RANGE_ADD	_IO(GOHEAP_IOC_TYPE, GOHEAP_CMD_RANGE_ADD)
+#define GOHEAP_IOC_RANGE_REMOVE	_IO(GOHEAP_IOC_TYPE, GOHEAP_CMD_RANGE_REMOVE)
+
 /* Bits of goheap_info.features. */
 #define GOHEAP_FEATURE_ROOTS		(1ULL << 0)
 #define GOHEAP_FEATURE_HANDLE_STACKS	(1ULL << 1)
 #define GOHEAP_FEATURE_MEMORY_LIMIT	(1ULL << 2)
+#define GOHEAP_FEATURE_MUTATORS		(1ULL << 3)
+#define GOHEAP_FEATURE_RANGES		(1ULL << 4)
 
 /**
  * struct goheap_info - GOHEAP_IOC_INFO: what this kernel and this heap offer
@@ -512,6 +592,99 @@ struct goheap_free_os_memory {
 	__u32 size;
 	__u32 flags;
 	__aligned_u64 released;
+};
+
+#define GOHEAP_MAX_REFILL	16
+
+/**
+ * struct goheap_lease - what GOHEAP_IOC_REFILL is to do with one lease
+ * @index: number of the lease, below what the mapping has room for
+ * @layout: identifier of the objects' layout
+ * @bytes: bytes of an object, up to goheap_info.max_small_size; 0 counts as 1
+ * @words: out: number of struct goheap_slots filled, from the lease's first
+ * @slot_bytes: out: bytes from one slot to the next
+ */
+struct goheap_lease {
+	__u32 index;
+	__u32 layout;
+	__aligned_u64 bytes;
+	__u32 words;
+	__u32 slot_bytes;
+};
+
+/**
+ * struct goheap_refill - GOHEAP_IOC_REFILL: slots for the calling thread
+ * @size: sizeof(struct goheap_refill)
+ * @flags: must be 0
+ * @count: number of leases, 1 to GOHEAP_MAX_REFILL
+ * @done: out: how many were filled
+ * @leases: address of @count struct goheap_lease
+ * @cycles: out: number of completed collections, modulo 2^32
+ * @reserved: must be 0
+ *
+ * Takes back what is left of each lease and fills it anew with zeroed slots of
+ * the class it is asked for. How many follows from how the last ones were used.
+ * Slots are objects from the moment they are taken; those that are not taken go
+ * back when the lease is refilled, at each collection, and when the thread's
+ * mapping or its process ends. The call fails only if no lease could be filled,
+ * with the first one's error; it may start a collection and wait for it.
+ * ENOTCONN: the calling thread is no mutator.
+ */
+struct goheap_refill {
+	__u32 size;
+	__u32 flags;
+	__u32 count;
+	__u32 done;
+	__aligned_u64 leases;
+	__u32 cycles;
+	__u32 reserved;
+};
+
+/**
+ * struct goheap_barrier - GOHEAP_IOC_BARRIER: empty the barrier buffer
+ * @size: sizeof(struct goheap_barrier)
+ * @flags: must be 0
+ *
+ * Of the calling thread, which is a mutator (ENOTCONN).
+ */
+struct goheap_barrier {
+	__u32 size;
+	__u32 flags;
+};
+
+/**
+ * enum goheap_range_kind - memory of the process that holds references
+ * @GOHEAP_RANGE_STATIC: variables; all of it is looked at
+ * @GOHEAP_RANGE_STACK: a stack that the program switches to by itself; when a
+ *	mutator runs on it, what lies above its stack pointer, else all
+ */
+enum goheap_range_kind {
+	GOHEAP_RANGE_STATIC = 0,
+	GOHEAP_RANGE_STACK,
+};
+
+/**
+ * struct goheap_range - GOHEAP_IOC_RANGE_ADD, _REMOVE: conservative roots
+ * @size: sizeof(struct goheap_range)
+ * @flags: must be 0
+ * @kind: enum goheap_range_kind; must be 0 for RANGE_REMOVE
+ * @reserved: must be 0
+ * @start: address of the first byte, a multiple of 8
+ * @bytes: length, a multiple of 8, not 0; must be 0 for RANGE_REMOVE
+ *
+ * Every aligned word of the range that is a reference, or an address in a
+ * mapping of the objects, keeps the object it leads into; other words mean
+ * nothing. What is not mapped is passed over. Ranges belong to the process's
+ * attachment and do not overlap (EEXIST). RANGE_REMOVE names a range by its
+ * start (ENOENT). ENOSPC: there are 65536 ranges, or 64 GiB of them.
+ */
+struct goheap_range {
+	__u32 size;
+	__u32 flags;
+	__u32 kind;
+	__u32 reserved;
+	__aligned_u64 start;
+	__aligned_u64 bytes;
 };
 
 #endif /* _UAPI_LINUX_GOHEAP_H */

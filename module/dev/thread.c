@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading what a thread holds: its registers and its stack.
+ *
+ * The collector has stopped the world, so that no thread can load a reference
+ * from the heap; what a thread holds now it held when the heap stopped. It may
+ * go on running on memory of its own, and a reference may go from a register to
+ * the stack and back meanwhile. So both are read at one moment, without waking,
+ * signalling or asking the thread:
+ *
+ * - A thread on a CPU is interrupted there (smp_call_function_single()) and its
+ *   registers and stack are copied by the handler, in the thread's own address
+ *   space, without faulting.
+ * - A thread that is not on a CPU is read where it sleeps, in its address space
+ *   (kthread_use_mm()). The reading counts if the thread was off the CPU before
+ *   and after it and its context switches were not counted on in between: the
+ *   scheduler counts a switch when a thread leaves the CPU, so one that came and
+ *   went has another number, and one that is there is seen to be. Otherwise it
+ *   is done again.
+ *
+ * What is copied is struct pt_regs, the vector registers (memcpy() carries
+ * references there), and the stack from 128 bytes below the stack pointer, which
+ * the ABI lets a leaf function use, to its end. The end is that of the mapping
+ * the thread's first stack was in, or of a registered range, or of the alternate
+ * signal stack, or of whatever mapping the stack pointer points into. If it is
+ * not the first stack, all of that is read as well, since a signal handler or
+ * coroutine has a caller there. A stack pointer that leads nowhere costs the
+ * thread its roots on stacks that nobody knows of, and nothing else.
+ *
+ * The copy is made in one piece even of a deep stack, because frames far from
+ * the stack pointer can change through pointers at any time: interrupts are off
+ * on that CPU for as long as the copy takes, 0.1 ms for each MiB. Setting the
+ * thread's instruction pointer to a place where it would fault and wait has been
+ * considered; but a restartable sequence (rseq) that is left so is not aborted
+ * when the thread migrates, which breaks the per-CPU caches of other libraries.
+ *
+ * Pages that are not present when they are copied are brought in by the
+ * collector, without waiting for whoever serves the fault (FOLL_NOWAIT), and the
+ * copy is made again. A page that does not come within GIVE_UP, be it because a
+ * userfaultfd does not answer, ends the reading with an error, and the caller
+ * evicts the process.
+ */
+#include "gh_internal.h"
+#include "gh_heap.h"
+
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/ptrace.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task_stack.h>
+#include <linux/uaccess.h>
+
+#include "attach.h"
+#include "compat.h"
+#include "fpregs.h"
+#include "mutator.h"
+#include "thread.h"
+
+#define RED_ZONE	128
+#define BUFFER_MIN	(64UL << 10)
+#define BUFFER_MAX	(64UL << 20)
+#define GIVE_UP		msecs_to_jiffies(500)
+#define BATCH_PAGES	16
+
+/* Longest piece of a range that is copied at once. */
+#define RANGE_STEP	BUFFER_MIN
+
+/* What a try came to, if not to its end. */
+enum {
+	MOVED = 1,	/* the thread ran meanwhile, or runs elsewhere */
+	OUTSIDE,	/* the stack pointer is not between lo and hi */
+	TOO_LONG,	/* the stack does not fit the buffer */
+	ABSENT,		/* a page is not present */
+};
+
+/**
+ * struct goheap_copy - what a thread held at one moment
+ * @task: the thread
+ * @regs: its user registers
+ * @fp: its vector registers
+ * @fp_words: how many words of them
+ * @sp: first address of the stack to be copied
+ * @lo: lowest address of the stack
+ * @hi: its end
+ * @absent: pages that could not be copied
+ * @first: the first of them
+ * @last: the last of them
+ * @holes: so many pages of those between @from and @to do not exist
+ * @from: first page that has been looked for
+ * @to: the last one
+ * @result: 0 or one of the above
+ * @buffer: where the stack goes
+ * @size: bytes of @buffer
+ *
+ * One for each heap, used by its collector.
+ */
+struct goheap_copy {
+	struct task_struct *task;
+	struct pt_regs regs;
+	u32 fp_words;
+	u64 fp[GOHEAP_FP_WORDS] __aligned(64);
+	unsigned long sp;
+	unsigned long lo;
+	unsigned long hi;
+	unsigned long absent;
+	unsigned long first;
+	unsigned long last;
+	unsigned long holes;
+	unsigned long from;
+	unsigned long to;
+	int result;
+	void *buffer;
+	size_t size;
+};
+
+/**
+ * goheap_copy_new() - make room for copies
+ *
+ * Return: NULL without memory.
+ */
+struct goheap_copy *goheap_copy_new(void)
+{
+	struct goheap_copy *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+
+	if (!c)
+		return NULL;
+	c->size = BUFFER_MIN;
+	c->buffer = kvmalloc(c->size, GFP_KERNEL_ACCOUNT);
+	if (!c->buffer) {
+		kfree(c);
+		return NULL;
+	}
+	return c;
+}
+
+/**
+ * goheap_copy_free() - undo goheap_copy_new()
+ * @c: what it has returned; may be NULL
+ */
+void goheap_copy_free(struct goheap_copy *c)
+{
+	if (!c)
+		return;
+	kvfree(c->buffer);
+	kfree(c);
+}
+
+/*
+ * Copy user memory of the current address space; pages that are not present
+ * are noted and read as zero. May run with interrupts disabled.
+ */
+static void copy_pages(struct goheap_copy *c, unsigned long from,
+		       unsigned long to)
+{
+	unsigned long addr, next;
+
+	c->absent = 0;
+	for (addr = from; addr < to; addr = next) {
+		void *dst = c->buffer + (addr - from);
+
+		next = min((addr | ~PAGE_MASK) + 1, to);
+		if (!copy_from_user_nofault(dst, (void __user *)addr,
+					    next - addr))
+			continue;
+		memset(dst, 0, next - addr);
+		if (!c->absent++)
+			c->first = addr & PAGE_MASK;
+		c->last = addr & PAGE_MASK;
+	}
+}
+
+/* Has all been copied but what does not exist? */
+static bool copied_all(const struct goheap_copy *c)
+{
+	return !c->absent || (c->absent <= c->holes && c->first == c->from &&
+			      c->last == c->to);
+}
+
+/*
+ * Copy registers and stack of @c->task, in its address space. A task that ends
+ * meanwhile takes its kernel stack with it.
+ */
+static void copy_state(struct goheap_copy *c, bool running)
+{
+	unsigned long sp;
+
+	c->result = MOVED;
+	if (copy_from_kernel_nofault(&c->regs, task_pt_regs(c->task),
+				     sizeof(c->regs)))
+		return;
+	c->fp_words = goheap_fp_copy(c->task, running, c->fp);
+	sp = user_stack_pointer(&c->regs);
+	c->sp = round_down(sp - RED_ZONE, sizeof(u64));
+	c->result = 0;
+	if (!c->hi)
+		return;
+	if (sp < c->lo || sp >= c->hi)
+		c->result = OUTSIDE;
+	else if (c->hi - c->sp > c->size)
+		c->result = TOO_LONG;
+	else
+		copy_pages(c, c->sp, c->hi);
+	if (!c->result && !copied_all(c))
+		c->result = ABSENT;
+}
+
+/* In the interrupt on the thread's CPU. */
+static void copy_here(void *data)
+{
+	struct goheap_copy *c = data;
+
+	if (current == c->task)
+		copy_state(c, true);
+}
+
+static unsigned long nr_switches(struct task_struct *task)
+{
+	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
+}
+
+/* A try; c->lo and c->hi say which stack. */
+static int try_copy(struct goheap_copy *c)
+{
+	unsigned long switches = nr_switches(c->task);
+
+	c->result = MOVED;
+	if (goheap_task_on_cpu(c->task)) {
+		smp_call_function_single(task_cpu(c->task), copy_here, c, 1);
+		return c->result;
+	}
+	/* Registers and stack are read after the thread was seen off the CPU. */
+	smp_rmb();
+	copy_state(c, false);
+	/* And before it is seen not to have been back. */
+	smp_rmb();
+	if (goheap_task_on_cpu(c->task) || nr_switches(c->task) != switches)
+		c->result = MOVED;
+	return c->result;
+}
+
+/* Find the stack that the thread is on: c->lo and c->hi, both 0 for none. */
+static int find_stack(struct goheap_copy *c, struct goheap_attachment *att)
+{
+	unsigned long sp = user_stack_pointer(&c->regs);
+	const struct goheap_memory *range;
+	struct vm_area_struct *vma;
+
+	range = goheap_ranges_find(&att->ranges, sp);
+	if (range) {
+		c->lo = range->start;
+		c->hi = range->end;
+		return 0;
+	}
+	c->lo = READ_ONCE(c->task->sas_ss_sp);
+	c->hi = c->lo + READ_ONCE(c->task->sas_ss_size);
+	if (sp >= c->lo && sp < c->hi)
+		return 0;
+	c->lo = 0;
+	c->hi = 0;
+	if (!mmap_read_trylock(att->mm))
+		return -EAGAIN;
+	vma = find_vma(att->mm, sp);
+	if (vma && vma->vm_start <= sp &&
+	    !(vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))) {
+		c->lo = vma->vm_start;
+		c->hi = vma->vm_end;
+	}
+	mmap_read_unlock(att->mm);
+	return 0;
+}
+
+static int grow_buffer(struct goheap_copy *c)
+{
+	size_t size = roundup_pow_of_two(c->hi - c->sp + PAGE_SIZE);
+	void *buffer;
+
+	if (size > BUFFER_MAX)
+		return -EFBIG;
+	buffer = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!buffer)
+		return -ENOMEM;
+	kvfree(c->buffer);
+	c->buffer = buffer;
+	c->size = size;
+	return 0;
+}
+
+/*
+ * Have absent pages brought in, and count those that do not exist. Returns
+ * -EAGAIN as long as one is on its way.
+ */
+static int bring_in(struct goheap_copy *c, struct mm_struct *mm)
+{
+	unsigned long addr = c->first;
+	struct page *pages[BATCH_PAGES];
+	int err = 0;
+
+	c->holes = 0;
+	c->from = c->first;
+	c->to = c->last;
+	if (!mmap_read_trylock(mm))
+		return -EAGAIN;
+	while (addr <= c->last) {
+		long want = min((c->last - addr) / PAGE_SIZE + 1,
+				(unsigned long)BATCH_PAGES);
+		long n = goheap_get_user_pages(mm, addr, want,
+					       FOLL_NOWAIT | FOLL_DUMP, pages);
+
+		if (n > 0) {
+			addr += n * PAGE_SIZE;
+			while (n)
+				put_page(pages[--n]);
+		} else {
+			if (n < 0)
+				c->holes++;
+			else
+				err = -EAGAIN;
+			addr += PAGE_SIZE;
+		}
+	}
+	mmap_read_unlock(mm);
+	return err;
+}
+
+/* Do what a try lacked. */
+static int prepare(struct goheap_copy *c, struct goheap_attachment *att)
+{
+	switch (c->result) {
+	case OUTSIDE:
+		c->holes = 0;
+		return find_stack(c, att);
+	case TOO_LONG:
+		return grow_buffer(c);
+	case ABSENT:
+		return bring_in(c, att->mm);
+	default:
+		return 0;
+	}
+}
+
+static bool exiting(struct task_struct *task)
+{
+	return READ_ONCE(task->flags) & PF_EXITING ||
+	       READ_ONCE(task->exit_state);
+}
+
+static void mark_copy(struct goheap_copy *c, struct goheap_attachment *att,
+		      struct gh_mark *m)
+{
+	gh_mark_words(m, (u64 *)&c->regs, sizeof(c->regs) / sizeof(u64),
+		      att->windows, att->nr_windows, GH_ROOT_STACK);
+	gh_mark_words(m, c->fp, c->fp_words, att->windows, att->nr_windows,
+		      GH_ROOT_STACK);
+	if (c->hi)
+		gh_mark_words(m, c->buffer, (c->hi - c->sp) / sizeof(u64),
+			      att->windows, att->nr_windows, GH_ROOT_STACK);
+}
+
+/* Until the thread has been read, is gone, or cannot be read. */
+static int copy_until(struct goheap_copy *c, struct goheap_attachment *att)
+{
+	unsigned long give_up = jiffies + GIVE_UP;
+	int err;
+
+	while (try_copy(c)) {
+		if (exiting(c->task))
+			return -ESRCH;
+		err = prepare(c, att);
+		if (err && err != -EAGAIN)
+			return err;
+		if (time_after(jiffies, give_up))
+			return -ETIMEDOUT;
+		if (err)
+			usleep_range(50, 100);
+		else
+			cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * goheap_thread_mark() - offer what a thread holds to the marker
+ * @c: room for the copy
+ * @att: attachment of the thread's process
+ * @mut: the thread; not a precise one
+ * @m: marker
+ *
+ * Context: may sleep; a kernel thread that uses the process's address space;
+ * gh_heap.world held for writing.
+ * Return: 0; -ETIMEDOUT, -ENOMEM or -EFBIG if it could not be read.
+ */
+int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
+		       struct goheap_mutator *mut, struct gh_mark *m)
+{
+	int err;
+
+	if (exiting(mut->task))
+		return 0;
+	c->task = mut->task;
+	c->lo = mut->stack_lo;
+	c->hi = mut->stack_hi;
+	c->holes = 0;
+	/* No stack known: begin with that the stack pointer is in. */
+	if (!c->hi)
+		c->hi = 1;
+	err = copy_until(c, att);
+	if (err)
+		return err == -ESRCH ? 0 : err;
+	mark_copy(c, att, m);
+	if (c->hi == mut->stack_hi || !mut->stack_hi)
+		return 0;
+	return goheap_range_mark(c, att, mut->stack_lo, mut->stack_hi, true, m);
+}
+
+/**
+ * goheap_range_mark() - offer memory of a process to the marker
+ * @c: room for the copy
+ * @att: attachment of the process
+ * @start: first address, a multiple of 8
+ * @end: behind the last one, likewise
+ * @stack: for the statistics
+ * @m: marker
+ *
+ * Memory that is not mapped is passed over.
+ * Context: as goheap_thread_mark().
+ * Return: 0 or -ETIMEDOUT.
+ */
+int goheap_range_mark(struct goheap_copy *c, struct goheap_attachment *att,
+		      unsigned long start, unsigned long end, bool stack,
+		      struct gh_mark *m)
+{
+	unsigned long give_up = jiffies + GIVE_UP;
+
+	while (start < end) {
+		unsigned long n = min(end - start, RANGE_STEP);
+
+		c->holes = 0;
+		copy_pages(c, start, start + n);
+		while (!copied_all(c)) {
+			if (bring_in(c, att->mm))
+				usleep_range(50, 100);
+			if (time_after(jiffies, give_up))
+				return -ETIMEDOUT;
+			copy_pages(c, start, start + n);
+		}
+		gh_mark_words(m, c->buffer, n / sizeof(u64), att->windows,
+			      att->nr_windows,
+			      stack ? GH_ROOT_STACK : GH_ROOT_STATIC);
+		start += n;
+		cond_resched();
+	}
+	return 0;
+}

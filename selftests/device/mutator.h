@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A mutator by hand: what the library does in its fast paths, for tests that
+ * want to see each step.
+ */
+#ifndef GOHEAP_TEST_MUTATOR_H
+#define GOHEAP_TEST_MUTATOR_H
+
+#include "goheap_test.h"
+
+#define MUTATOR_PAGES	3	/* control page, and 16 leases */
+#define MUTATOR_LEASES	16
+
+struct mutator {
+	struct goheap_mutator_page *page;
+	struct goheap_slots *slots;
+	__u64 generation;
+	__u32 slot_bytes[MUTATOR_LEASES];
+	__u32 words[MUTATOR_LEASES];
+};
+
+static inline void *map_mutator(int fd, size_t pages, bool precise)
+{
+	return mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		    precise ? GOHEAP_MMAP_MUTATOR_PRECISE :
+			      GOHEAP_MMAP_MUTATOR);
+}
+
+static inline int mutator_attach(struct mutator *m, int fd, bool precise)
+{
+	memset(m, 0, sizeof(*m));
+	m->page = map_mutator(fd, MUTATOR_PAGES, precise);
+	if (m->page == MAP_FAILED)
+		return -errno;
+	m->slots = (void *)((char *)m->page + GOHEAP_CONTROL_BYTES);
+	return 0;
+}
+
+static inline void mutator_detach(struct mutator *m)
+{
+	munmap(m->page, MUTATOR_PAGES * PAGE);
+}
+
+static inline int gh_refill(int fd, struct goheap_lease *leases, __u32 count,
+			    __u32 *done)
+{
+	struct goheap_refill arg;
+	int ret;
+
+	gh_init(&arg);
+	arg.count = count;
+	arg.leases = (uintptr_t)leases;
+	arg.reserved = 0;
+	ret = gh_ioctl(fd, GOHEAP_IOC_REFILL, &arg);
+	if (done)
+		*done = ret ? 0 : arg.done;
+	return ret;
+}
+
+static inline int mutator_refill(struct mutator *m, int fd, __u32 lease,
+				 __u64 bytes, __u32 layout)
+{
+	struct goheap_lease l = {
+		.index = lease, .layout = layout, .bytes = bytes,
+		.words = ~0U, .slot_bytes = ~0U,
+	};
+	int ret = gh_refill(fd, &l, 1, NULL);
+
+	if (!ret) {
+		/* If it moves before this, the masks are empty. */
+		m->generation = m->page->generation;
+		m->slot_bytes[lease] = l.slot_bytes;
+		m->words[lease] = l.words;
+	}
+	return ret;
+}
+
+/* Take a slot that has been granted; 0 if there is none. */
+static inline goheap_ref mutator_take(struct mutator *m, __u32 lease)
+{
+	struct goheap_slots *s = &m->slots[lease * GOHEAP_LEASE_WORDS];
+
+	for (__u32 i = 0; i < m->words[lease]; i++) {
+		__u64 mask = s[i].mask;
+
+		if (!mask)
+			continue;
+		__atomic_store_n(&s[i].mask, mask & (mask - 1),
+				 __ATOMIC_RELAXED);
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		if (m->page->generation != m->generation) {
+			/* Taken back meanwhile. */
+			s[i].mask = 0;
+			return 0;
+		}
+		return s[i].base + __builtin_ctzll(mask) * m->slot_bytes[lease];
+	}
+	return 0;
+}
+
+static inline goheap_ref mutator_new(struct mutator *m, int fd, __u32 lease,
+				     __u64 bytes, __u32 layout)
+{
+	goheap_ref ref = mutator_take(m, lease);
+
+	while (!ref && !mutator_refill(m, fd, lease, bytes, layout))
+		ref = mutator_take(m, lease);
+	return ref;
+}
+
+static inline int gh_range_add(int fd, __u32 kind, const void *start,
+			       __u64 bytes)
+{
+	struct goheap_range arg;
+
+	gh_init(&arg);
+	arg.kind = kind;
+	arg.reserved = 0;
+	arg.start = (uintptr_t)start;
+	arg.bytes = bytes;
+	return gh_ioctl(fd, GOHEAP_IOC_RANGE_ADD, &arg);
+}
+
+static inline int gh_range_remove(int fd, const void *start)
+{
+	struct goheap_range arg;
+
+	gh_init(&arg);
+	arg.kind = 0;
+	arg.reserved = 0;
+	arg.start = (uintptr_t)start;
+	arg.bytes = 0;
+	return gh_ioctl(fd, GOHEAP_IOC_RANGE_REMOVE, &arg);
+}
+
+static inline int gh_barrier(int fd)
+{
+	struct goheap_barrier arg;
+
+	gh_init(&arg);
+	return gh_ioctl(fd, GOHEAP_IOC_BARRIER, &arg);
+}
+
+/*
+ * References as no scan recognises them, so that a test can know of objects
+ * without keeping them.
+ */
+static inline __u64 hidden(goheap_ref ref)
+{
+	return ~ref;
+}
+
+/* Overwrite registers and what lies below the stack pointer. */
+static __attribute__((noinline, unused)) void clear_stack(void)
+{
+	volatile char junk[16384];
+
+	memset((void *)junk, 0, sizeof(junk));
+	__asm__ volatile("" : : "r" (junk) : "memory");
+}
+
+#endif /* GOHEAP_TEST_MUTATOR_H */

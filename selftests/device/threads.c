@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Conservative roots: registers and stacks of threads, wherever a collection
+ * meets them, and registered ranges.
+ *
+ * What a test knows of objects is kept hidden(); what it wants kept is where a
+ * thread would have it. Words left behind in dead stack frames may keep some
+ * objects too long, so that what must go is asked of many objects together.
+ */
+#include <sys/ptrace.h>
+#include <ucontext.h>
+
+#include "mutator.h"
+
+FIXTURE(threads) {
+	struct heap heap;
+	int fd;
+};
+
+FIXTURE_SETUP(threads)
+{
+	ASSERT_EQ(0, heap_open(&self->heap, GIB, 0));
+	self->fd = self->heap.fd;
+}
+
+FIXTURE_TEARDOWN(threads)
+{
+	heap_close(&self->heap);
+}
+
+/* Allocate by ioctl; nothing but the hidden result knows of it. */
+static __attribute__((noinline)) __u64 new_hidden(int fd)
+{
+	goheap_ref ref = 0;
+	__u64 h;
+
+	gh_alloc(fd, 64, 0, 1, &ref, NULL);
+	h = hidden(ref);
+	ref = 0;
+	__asm__ volatile("" : : "r" (&ref) : "memory");
+	return h;
+}
+
+static bool alive(struct heap *h, __u64 hid)
+{
+	return heap_has(h, ~hid);
+}
+
+/* How many of 100 objects survive a collection that nothing asks to. */
+static int survivors(struct heap *h)
+{
+	__u64 hid[100];
+	int n = 0;
+
+	for (int i = 0; i < 100; i++)
+		hid[i] = new_hidden(h->fd);
+	clear_stack();
+	gh_collect(h->fd);
+	for (int i = 0; i < 100; i++)
+		n += alive(h, hid[i]);
+	return n;
+}
+
+/* A thread that holds one object in a way of its own. */
+struct holder {
+	struct heap *h;
+	void (*hold)(struct holder *, goheap_ref);
+	pthread_t thread;
+	__u64 hid;
+	int ready;
+	int done;
+	pid_t tid;
+	int error;
+	bool interrupted;
+	int stop[2];
+	unsigned long depth;
+};
+
+static void say_ready(struct holder *x)
+{
+	clear_stack();
+	__atomic_store_n(&x->ready, 1, __ATOMIC_RELEASE);
+}
+
+static bool finished(struct holder *x)
+{
+	return __atomic_load_n(&x->done, __ATOMIC_ACQUIRE);
+}
+
+static void *hold_thread(void *arg)
+{
+	struct holder *x = arg;
+	struct mutator m;
+
+	x->tid = syscall(SYS_gettid);
+	x->error = mutator_attach(&m, x->h->fd, false);
+	if (!x->error) {
+		x->hid = new_hidden(x->h->fd);
+		x->hold(x, ~x->hid);
+		mutator_detach(&m);
+	}
+	__atomic_store_n(&x->ready, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static int holder_start(struct holder *x, struct heap *h,
+			void (*hold)(struct holder *, goheap_ref))
+{
+	x->h = h;
+	x->hold = hold;
+	if (pipe(x->stop) || pthread_create(&x->thread, NULL, hold_thread, x))
+		return -1;
+	while (!__atomic_load_n(&x->ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	return x->error;
+}
+
+static void holder_stop(struct holder *x)
+{
+	__atomic_store_n(&x->done, 1, __ATOMIC_RELEASE);
+	if (write(x->stop[1], "", 1) != 1)
+		abort();
+	pthread_join(x->thread, NULL);
+	close(x->stop[0]);
+	close(x->stop[1]);
+}
+
+static void wait_stop(struct holder *x)
+{
+	char c;
+
+	if (read(x->stop[0], &c, 1) < 0 && errno == EINTR)
+		x->interrupted = true;
+}
+
+/* In a variable on the stack, asleep in a system call. */
+static void hold_asleep(struct holder *x, goheap_ref ref)
+{
+	volatile goheap_ref local = ref;
+
+	say_ready(x);
+	wait_stop(x);
+	(void)local;
+}
+
+/* Only in a register, running without a call. */
+static void hold_register(struct holder *x, goheap_ref ref)
+{
+#ifdef __x86_64__
+	register __u64 r asm("r12") = ref;
+
+	ref = 0;
+	say_ready(x);
+	while (!finished(x))
+		__asm__ volatile("pause" : "+r" (r));
+#else
+	volatile goheap_ref local = ref;
+
+	say_ready(x);
+	while (!finished(x))
+		(void)local;
+#endif
+}
+
+/* Only in a vector register. */
+static void hold_vector(struct holder *x, goheap_ref ref)
+{
+#ifdef __x86_64__
+	int *done = &x->done, *ready = &x->ready;
+
+	__asm__ volatile("movq %[ref], %%xmm9\n"
+			 "xor %[ref], %[ref]\n"
+			 "movl $1, (%[ready])\n"
+			 "1: pause\n"
+			 "cmpl $0, (%[done])\n"
+			 "je 1b\n"
+			 : [ref] "+r" (ref)
+			 : [done] "r" (done), [ready] "r" (ready)
+			 : "xmm9", "memory", "cc");
+#else
+	hold_asleep(x, ref);
+#endif
+}
+
+/* As a pointer into the middle of the object. */
+static void hold_pointer(struct holder *x, goheap_ref ref)
+{
+	char *volatile p = (char *)heap_ptr(x->h, ref) + 60;
+
+	ref = 0;
+	say_ready(x);
+	while (!finished(x))
+		(void)p;
+}
+
+/* In a loop of system calls. */
+static void hold_calling(struct holder *x, goheap_ref ref)
+{
+	volatile goheap_ref local = ref;
+
+	say_ready(x);
+	while (!finished(x))
+		syscall(SYS_getppid);
+	(void)local;
+}
+
+/* Far from the stack pointer. */
+static __attribute__((noinline)) void dive(struct holder *x, unsigned long n)
+{
+	volatile char frame[1000];
+
+	frame[0] = n;
+	if (n) {
+		dive(x, n - 1);
+	} else {
+		say_ready(x);
+		while (!finished(x))
+			if (!x->depth)
+				sched_yield();
+	}
+	(void)frame[0];
+}
+
+static void hold_deep(struct holder *x, goheap_ref ref)
+{
+	volatile goheap_ref local = ref;
+
+	dive(x, 7000);
+	(void)local;
+}
+
+/* In an ucontext whose stack has been registered. */
+static ucontext_t main_context, side_context;
+static __thread struct holder *side_holder;
+
+static void side(void)
+{
+	volatile goheap_ref local = ~side_holder->hid;
+
+	swapcontext(&side_context, &main_context);
+	(void)local;
+}
+
+static void hold_coroutine(struct holder *x, goheap_ref ref)
+{
+	void *stack = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)ref;
+	side_holder = x;
+	x->error = gh_range_add(x->h->fd, GOHEAP_RANGE_STACK, stack, 65536);
+	getcontext(&side_context);
+	side_context.uc_stack.ss_sp = stack;
+	side_context.uc_stack.ss_size = 65536;
+	makecontext(&side_context, side, 0);
+	swapcontext(&main_context, &side_context);
+	say_ready(x);
+	while (!finished(x))
+		;
+	gh_range_remove(x->h->fd, stack);
+}
+
+/* In the frame that a signal handler on another stack has interrupted. */
+static __thread struct holder *signal_holder;
+
+static void on_usr1(int sig)
+{
+	(void)sig;
+	say_ready(signal_holder);
+	while (!finished(signal_holder))
+		;
+}
+
+static void hold_altstack(struct holder *x, goheap_ref ref)
+{
+	stack_t ss = { .ss_size = 65536, .ss_sp = malloc(65536) };
+	struct sigaction sa = { .sa_handler = on_usr1, .sa_flags = SA_ONSTACK };
+	volatile goheap_ref local = ref;
+
+	signal_holder = x;
+	sigaltstack(&ss, NULL);
+	sigaction(SIGUSR1, &sa, NULL);
+	raise(SIGUSR1);
+	(void)local;
+	ss.ss_flags = SS_DISABLE;
+	sigaltstack(&ss, NULL);
+}
+
+static void try_holder(struct __test_metadata *_metadata, struct heap *h,
+		       void (*hold)(struct holder *, goheap_ref))
+{
+	struct holder x = { 0 };
+
+	ASSERT_EQ(0, holder_start(&x, h, hold));
+	for (int i = 0; i < 5; i++) {
+		EXPECT_GE(10, survivors(h));
+		EXPECT_TRUE(alive(h, x.hid));
+	}
+	holder_stop(&x);
+	EXPECT_FALSE(x.interrupted);
+	EXPECT_EQ(0, gh_collect(h->fd));
+	EXPECT_FALSE(alive(h, x.hid));
+}
+
+#define TEST_HOLDER(name) \
+	TEST_F(threads, name) { \
+		try_holder(_metadata, &self->heap, hold_##name); \
+	}
+
+TEST_HOLDER(asleep)
+TEST_HOLDER(register)
+TEST_HOLDER(vector)
+TEST_HOLDER(pointer)
+TEST_HOLDER(calling)
+TEST_HOLDER(deep)
+TEST_HOLDER(coroutine)
+TEST_HOLDER(altstack)
+
+TEST_F(threads, own_stack)
+{
+	struct heap *h = &self->heap;
+	struct mutator m;
+	volatile goheap_ref local = 0;
+	__u64 hid;
+
+	ASSERT_EQ(0, mutator_attach(&m, self->fd, false));
+	hid = new_hidden(self->fd);
+	local = ~hid;
+	EXPECT_GE(10, survivors(h));
+	EXPECT_TRUE(alive(h, hid));
+	local = 0;
+	clear_stack();
+	EXPECT_EQ(0, gh_collect(self->fd));
+	EXPECT_FALSE(alive(h, hid));
+	(void)local;
+	mutator_detach(&m);
+}
+
+TEST_F(threads, precise)
+{
+	struct heap *h = &self->heap;
+	struct mutator m;
+	volatile goheap_ref local;
+	__u64 hid;
+
+	ASSERT_EQ(0, mutator_attach(&m, self->fd, true));
+	hid = new_hidden(self->fd);
+	local = ~hid;
+	EXPECT_EQ(0, survivors(h));
+	EXPECT_FALSE(alive(h, hid));
+	(void)local;
+	mutator_detach(&m);
+}
+
+static goheap_ref variables[16];
+
+TEST_F(threads, ranges)
+{
+	struct heap *h = &self->heap;
+	struct goheap_cycle c;
+	__u64 hid;
+
+	EXPECT_EQ(0, gh_range_add(self->fd, GOHEAP_RANGE_STATIC, variables,
+				  sizeof(variables)));
+	EXPECT_EQ(-EEXIST, gh_range_add(self->fd, GOHEAP_RANGE_STATIC,
+					&variables[15], 64));
+	hid = new_hidden(self->fd);
+	variables[15] = ~hid;
+	EXPECT_EQ(0, survivors(h));
+	EXPECT_TRUE(alive(h, hid));
+	ASSERT_EQ(0, gh_cycle(self->fd, 0, &c));
+	EXPECT_EQ(sizeof(variables), c.global_bytes);
+	variables[15] = 0;
+	EXPECT_EQ(0, gh_collect(self->fd));
+	EXPECT_FALSE(alive(h, hid));
+	hid = new_hidden(self->fd);
+	variables[0] = ~hid;
+	EXPECT_EQ(-ENOENT, gh_range_remove(self->fd, &variables[1]));
+	EXPECT_EQ(0, gh_range_remove(self->fd, variables));
+	EXPECT_EQ(-ENOENT, gh_range_remove(self->fd, variables));
+	EXPECT_EQ(0, gh_collect(self->fd));
+	EXPECT_FALSE(alive(h, hid));
+}
+
+TEST_F(threads, bad_ranges)
+{
+	struct heap *h = &self->heap;
+	char *p = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	__u64 hid;
+
+	EXPECT_EQ(-EINVAL, gh_range_add(self->fd, 2, p, 8));
+	EXPECT_EQ(-EINVAL, gh_range_add(self->fd, 0, p + 1, 8));
+	EXPECT_EQ(-EINVAL, gh_range_add(self->fd, 0, p, 7));
+	EXPECT_EQ(-EINVAL, gh_range_add(self->fd, 0, p, 0));
+	EXPECT_EQ(-EINVAL, gh_range_add(self->fd, 0, (void *)-64L, 64));
+	EXPECT_EQ(-EINVAL, gh_range_add(self->fd, 0, (void *)-64L, 128));
+	EXPECT_EQ(-ENOSPC, gh_range_add(self->fd, 0, p, 65 * GIB));
+	/* Holes, protected pages, the heap itself: passed over. */
+	EXPECT_EQ(0, gh_range_add(self->fd, 0, p, 16 * PAGE));
+	hid = new_hidden(self->fd);
+	*(goheap_ref *)(p + 16 * PAGE - 8) = ~hid;
+	munmap(p + 3 * PAGE, 5 * PAGE);
+	mprotect(p + 9 * PAGE, PAGE, PROT_NONE);
+	EXPECT_EQ(0, gh_range_add(self->fd, 0, h->base, MIB));
+	EXPECT_EQ(0, gh_collect(self->fd));
+	EXPECT_TRUE(alive(h, hid));
+	EXPECT_EQ(0, gh_range_remove(self->fd, p));
+	EXPECT_EQ(0, gh_collect(self->fd));
+	EXPECT_FALSE(alive(h, hid));
+	munmap(p, 16 * PAGE);
+}
+
+#ifdef __x86_64__
+/* A stack pointer that points nowhere costs stack roots and nothing else. */
+static void hold_lost(struct holder *x, goheap_ref ref)
+{
+	int *done = &x->done, *ready = &x->ready;
+
+	__asm__ volatile("mov %%rsp, %%r13\n"
+			 "mov $0x123456, %%rsp\n"
+			 "mov %[ref], %%r14\n"
+			 "movl $1, (%[ready])\n"
+			 "1: pause\n"
+			 "cmpl $0, (%[done])\n"
+			 "je 1b\n"
+			 "mov %%r13, %%rsp\n"
+			 : : [ref] "r" (ref), [done] "r" (done),
+			   [ready] "r" (ready)
+			 : "r13", "r14", "memory", "cc");
+}
+
+TEST_HOLDER(lost)
+#endif
+
+TEST_F(threads, stopped)
+{
+	struct heap *h = &self->heap;
+	int to[2];
+	char c;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(to));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		volatile goheap_ref local;
+		struct mutator m;
+
+		CHILD_CHECK(!heap_attach(h));
+		CHILD_CHECK(!mutator_attach(&m, h->fd, false));
+		local = ~new_hidden(h->fd);
+		CHILD_CHECK(write(to[1], (void *)&local, 8) == 8);
+		for (;;)
+			(void)local;
+	}
+	goheap_ref ref;
+
+	ASSERT_EQ(8, read(to[0], &ref, 8));
+	__u64 hid = hidden(ref);
+
+	ref = 0;
+	kill(pid, SIGSTOP);
+	EXPECT_GE(10, survivors(h));
+	EXPECT_TRUE(alive(h, hid));
+	kill(pid, SIGCONT);
+	EXPECT_GE(10, survivors(h));
+	EXPECT_TRUE(alive(h, hid));
+	ASSERT_EQ(0, ptrace(PTRACE_SEIZE, pid, 0, 0));
+	ASSERT_EQ(0, ptrace(PTRACE_INTERRUPT, pid, 0, 0));
+	ASSERT_EQ(pid, waitpid(pid, NULL, __WALL));
+	EXPECT_GE(10, survivors(h));
+	EXPECT_TRUE(alive(h, hid));
+	kill(pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, wait_for(pid));
+	EXPECT_EQ(0, gh_collect(self->fd));
+	EXPECT_FALSE(alive(h, hid));
+	(void)c;
+	close(to[0]);
+	close(to[1]);
+}
+
+TEST_HARNESS_MAIN
