@@ -3,17 +3,16 @@
  * Allocation, where goheap_new() finds its cache empty or has none.
  *
  * The kernel keeps new objects until it has written their references; from then
- * on the handle stack that they were written to keeps them. That is the cache
- * stack for small objects. Larger ones and batches are written to locals above
- * the old top, which rises before, over zeroed slots, and falls to what was
- * really allocated after.
+ * on the place that they were written to has to keep them. In a precise heap
+ * that is locals above the old top, which rises before, over zeroed slots, and
+ * falls to what was really allocated after.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "internal.h"
 
-/* Allocate into slots of a handle stack. Returns how many, 0 for an error. */
+/* Allocate by the kernel. Returns how many, 0 for an error. */
 static uint32_t alloc_into(struct gh_heap *heap, int layout, size_t bytes,
 			   goheap_ref *slots, uint32_t count)
 {
@@ -25,6 +24,10 @@ static uint32_t alloc_into(struct gh_heap *heap, int layout, size_t bytes,
 		.refs = (uintptr_t)slots,
 	};
 
+	if (count > heap->info.max_batch)
+		alloc.count = heap->info.max_batch;
+	if (gh_statics_changed(heap) && goheap_update_statics(&heap->pub))
+		return 0;
 	if (gh_ioctl(&heap->pub, GOHEAP_IOC_ALLOC, &alloc))
 		return 0;
 	gh_trace(heap, alloc.cycles);
@@ -39,7 +42,7 @@ static int locals_full(const struct gh_thread *t)
 
 /* Allocate into locals, so many as there is room for. Returns how many. */
 static uint32_t alloc_locals(struct gh_thread *t, int layout, size_t bytes,
-			     uint32_t count)
+			     goheap_ref *refs, uint32_t count)
 {
 	struct goheap_stack *locals = t->pub.locals;
 	uint64_t top = locals->top;
@@ -56,40 +59,17 @@ static uint32_t alloc_locals(struct gh_thread *t, int layout, size_t bytes,
 	__atomic_store_n(&locals->top, top + count, __ATOMIC_RELEASE);
 	done = alloc_into(gh_heap_of(t->pub.heap), layout, bytes,
 			  &locals->slots[top], count);
-	if (!done && errno == ENOMEM) {
-		gh_caches_drop(t);
-		done = alloc_into(gh_heap_of(t->pub.heap), layout, bytes,
-				  &locals->slots[top], 1);
-	}
 	__atomic_store_n(&locals->top, top + done, __ATOMIC_RELEASE);
+	memcpy(refs, &locals->slots[top], done * sizeof(*refs));
 	return done;
 }
 
-/* Fill an empty cache. */
-static bool refill(struct gh_thread *t, struct goheap_cache *cache)
+static uint32_t alloc_by_call(struct gh_thread *t, int layout, size_t bytes,
+			      goheap_ref *refs, uint32_t count)
 {
-	struct gh_heap *heap = gh_heap_of(t->pub.heap);
-	int layout = (int)(cache->key >> 8);
-	size_t bytes = (cache->key & 0xff) * 8;
-	uint32_t batch = cache->batch;
-	uint32_t done;
-
-	if (batch > heap->info.max_batch)
-		batch = heap->info.max_batch;
-	done = alloc_into(heap, layout, bytes, cache->slots, batch);
-	if (!done && errno == ENOMEM) {
-		/* What this thread has in store may be what is missing. */
-		gh_caches_drop(t);
-		done = alloc_into(heap, layout, bytes, cache->slots, 1);
-	}
-	if (!done)
-		return false;
-	cache->next = cache->slots;
-	cache->end = cache->slots + done;
-	cache->batch *= 2;
-	if (cache->batch > cache->nr_slots)
-		cache->batch = cache->nr_slots;
-	return true;
+	if (t->pub.precise)
+		return alloc_locals(t, layout, bytes, refs, count);
+	return alloc_into(gh_heap_of(t->pub.heap), layout, bytes, refs, count);
 }
 
 /* goheap_new() when it cannot do without a call. */
@@ -97,27 +77,24 @@ goheap_ref goheap_new_slow(struct goheap *h, int layout, size_t bytes)
 {
 	struct gh_thread *t = gh_thread_get(h);
 	struct goheap_cache *cache = NULL;
-	uint64_t top;
+	goheap_ref ref = 0;
 
 	if (!t)
 		return 0;
-	if (!bytes)
-		bytes = 1;
-	top = t->pub.locals->top;
-	if (top >= t->pub.nr_locals) {
+	if (t->pub.precise && t->pub.locals->top >= t->pub.nr_locals) {
 		locals_full(t);
 		return 0;
 	}
+	if (!bytes)
+		bytes = 1;
+	if (layout == GOHEAP_LAYOUT_NOSCAN && bytes < GOHEAP_TINY_BYTES)
+		return gh_tiny_take(t, bytes);
 	if (bytes <= GOHEAP_CACHE_BYTES && layout >= 0)
 		cache = gh_cache_get(t, goheap_cache_key(layout, bytes));
-	if (!cache) {
-		if (!alloc_locals(t, layout, bytes, 1))
-			return 0;
-		return t->pub.locals->slots[top];
-	}
-	if (cache->next == cache->end && !refill(t, cache))
-		return 0;
-	return goheap_cache_take(&t->pub, cache);
+	if (cache)
+		return gh_cache_take(t, cache);
+	alloc_by_call(t, layout, bytes, &ref, 1);
+	return ref;
 }
 
 /**
@@ -147,11 +124,12 @@ goheap_ref goheap_new_array(struct goheap *h, int layout, size_t elem_size,
  * @h: the heap
  * @layout: layout of each
  * @bytes: bytes of each
- * @refs: receives their references
+ * @refs: receives their references; in a local or static variable, an object or
+ *	other memory that is looked at
  * @n: number of objects
  *
- * All of them are kept until the thread's current frame ends, as if each came
- * from goheap_new().
+ * In a precise heap all of them are kept until the thread's current frame ends,
+ * as if each came from goheap_new(), and @refs may be anywhere.
  *
  * Return: how many were allocated; fewer than @n, or 0, with errno set as by
  * goheap_new().
@@ -164,16 +142,13 @@ size_t goheap_alloc_batch(struct goheap *h, int layout, size_t bytes,
 
 	while (t && sum < n) {
 		uint32_t count = gh_heap_of(h)->info.max_batch;
-		uint64_t top = t->pub.locals->top;
 		uint32_t done;
 
 		if (count > n - sum)
 			count = (uint32_t)(n - sum);
-		done = alloc_locals(t, layout, bytes, count);
+		done = alloc_by_call(t, layout, bytes, refs + sum, count);
 		if (!done)
 			break;
-		memcpy(refs + sum, &t->pub.locals->slots[top],
-		       done * sizeof(*refs));
 		sum += done;
 	}
 	return sum;

@@ -18,7 +18,7 @@ goheap_frame goheap_frame_begin_slow(struct goheap *h)
 {
 	struct gh_thread *t = gh_thread_find(h);
 
-	return t ? t->pub.locals->top : 0;
+	return t && t->pub.locals ? t->pub.locals->top : 0;
 }
 
 /* goheap_frame_end() for another heap than the thread used last. */
@@ -30,9 +30,13 @@ void goheap_frame_end_slow(struct goheap *h, goheap_frame frame)
 
 static goheap_ref *push(struct gh_thread *t, goheap_ref ref)
 {
-	struct goheap_stack *locals = t->pub.locals;
-	uint64_t top = locals->top;
+	struct goheap_stack *locals;
+	uint64_t top;
 
+	if (!gh_thread_locals(t))
+		return NULL;
+	locals = t->pub.locals;
+	top = locals->top;
 	if (top >= t->pub.nr_locals) {
 		gh_error(ENOSPC, "handle stack exceeds its limit of %zu bytes",
 			 t->locals_bytes);
@@ -67,6 +71,8 @@ goheap_ref goheap_frame_return(struct goheap *h, goheap_frame frame,
 		t = gh_thread_get(h);
 	if (!t)
 		return 0;
+	if (!t->pub.precise && !t->pub.locals)
+		return ref;
 	if (frame >= t->pub.locals->top)
 		return push(t, ref) ? ref : 0;
 	t->pub.locals->slots[frame] = ref;

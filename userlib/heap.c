@@ -80,7 +80,9 @@ void gh_heaps_after_fork(void)
 	gh_threads_after_fork(heaps);
 	for (heap = heaps; heap; heap = heap->next) {
 		heap->attached = false;
-		map_objects(heap);
+		gh_statics_forget(heap);
+		if (!map_objects(heap))
+			gh_statics_update(heap);
 	}
 }
 
@@ -151,7 +153,34 @@ static void link_heap(struct gh_heap *heap)
 	pthread_mutex_unlock(&gh_lock);
 }
 
-static struct goheap *open_fd(int fd)
+static int map_status(struct gh_heap *heap)
+{
+	void *status = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED,
+			    heap->fd, (off_t)GOHEAP_MMAP_STATUS);
+
+	if (status == MAP_FAILED)
+		return gh_error(errno, "cannot map the status page: %s",
+				strerror(errno));
+	heap->pub.status = status;
+	return 0;
+}
+
+/* Undo open_fd() but for the descriptor; errno stays. */
+static void unmap(struct gh_heap *heap)
+{
+	int error = errno;
+
+	if (heap->attached)
+		munmap((void *)heap->pub.base, heap->info.address_space);
+	if (heap->pub.status)
+		munmap((void *)heap->pub.status, sysconf(_SC_PAGESIZE));
+	pthread_mutex_destroy(&heap->trace_lock);
+	free(heap->statics);
+	free(heap);
+	errno = error;
+}
+
+static struct goheap *open_fd(int fd, bool precise)
 {
 	struct gh_heap *heap = calloc(1, sizeof(*heap));
 
@@ -160,8 +189,10 @@ static struct goheap *open_fd(int fd)
 	heap->fd = fd;
 	heap->max_stack = GH_LOCALS_BYTES;
 	pthread_mutex_init(&heap->trace_lock, NULL);
-	if (get_info(fd, &heap->info) || map_objects(heap)) {
-		free(heap);
+	heap->precise = precise;
+	if (get_info(fd, &heap->info) || map_status(heap) ||
+	    map_objects(heap) || goheap_update_statics(&heap->pub)) {
+		unmap(heap);
 		return NULL;
 	}
 	gh_trace_init(heap);
@@ -212,7 +243,8 @@ struct goheap *goheap_open_params(const struct goheap_open_params *params)
 	int error;
 	int fd;
 
-	if (params->flags & ~GOHEAP_OPEN_NOENV || params->reserved) {
+	if (params->flags & ~(GOHEAP_OPEN_NOENV | GOHEAP_OPEN_PRECISE) ||
+	    params->reserved) {
 		gh_error(EINVAL, "unknown flags");
 		return NULL;
 	}
@@ -221,7 +253,9 @@ struct goheap *goheap_open_params(const struct goheap_open_params *params)
 		gh_error(errno, "%s: %s", path, strerror(errno));
 		return NULL;
 	}
-	h = set_up(fd, params) ? NULL : open_fd(fd);
+	h = set_up(fd, params)
+		    ? NULL
+		    : open_fd(fd, params->flags & GOHEAP_OPEN_PRECISE);
 	if (!h) {
 		error = errno;
 		close(fd);
@@ -250,6 +284,7 @@ struct goheap *goheap_open(unsigned int flags)
  * goheap_from_fd() - use a heap that another process made
  * @fd: descriptor of the heap, inherited or received; the library owns it from
  *	now on unless the call fails
+ * @flags: 0 or GOHEAP_OPEN_PRECISE, for this process
  *
  * The heap keeps its parameters; of the environment only GODEBUG=gctrace
  * counts.
@@ -258,9 +293,13 @@ struct goheap *goheap_open(unsigned int flags)
  * something else, EPERM for one that is not open for writing, or what mmap()
  * sets.
  */
-struct goheap *goheap_from_fd(int fd)
+struct goheap *goheap_from_fd(int fd, unsigned int flags)
 {
-	return open_fd(fd);
+	if (flags & ~GOHEAP_OPEN_PRECISE) {
+		gh_error(EINVAL, "unknown flags");
+		return NULL;
+	}
+	return open_fd(fd, flags & GOHEAP_OPEN_PRECISE);
 }
 
 /**
@@ -295,8 +334,11 @@ int goheap_attach(struct goheap *h)
 	pthread_mutex_lock(&gh_lock);
 	if (owner != getpid())
 		gh_heaps_after_fork();
-	if (!heap->attached)
+	if (!heap->attached) {
 		ret = map_objects(heap);
+		if (!ret)
+			ret = gh_statics_update(heap);
+	}
 	pthread_mutex_unlock(&gh_lock);
 	return ret;
 }
@@ -324,11 +366,8 @@ void goheap_close(struct goheap *h)
 	*link = heap->next;
 	gh_threads_close(heap);
 	pthread_mutex_unlock(&gh_lock);
-	if (heap->attached)
-		munmap((void *)h->base, heap->info.address_space);
 	close(heap->fd);
-	pthread_mutex_destroy(&heap->trace_lock);
-	free(heap);
+	unmap(heap);
 }
 
 /**

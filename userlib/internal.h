@@ -24,12 +24,15 @@
 
 /* Bytes of address space of a thread's handle stacks. */
 #define GH_LOCALS_BYTES (64UL << 20)
-#define GH_CACHE_STACK_BYTES (16UL << 20)
 
-/* A cache asks for so many objects first, then for twice as many each time. */
-#define GH_BATCH_MIN 8
-#define GH_BATCH_MAX 256
-#define GH_BATCH_BYTES (32 * 1024)
+/* Leases of a thread, and the bytes of its control pages. */
+#define GH_NR_LEASES 256
+#define GH_MUTATOR_BYTES        \
+	(GOHEAP_CONTROL_BYTES + \
+	 GH_NR_LEASES * GOHEAP_LEASE_WORDS * sizeof(struct goheap_slots))
+
+/* Modules with thread-local variables that a thread registers. */
+#define GH_MAX_TLS 32
 
 #define GH_NO_KEY UINT64_MAX
 
@@ -39,6 +42,10 @@
  * @fd: the open device file
  * @info: answer of GOHEAP_IOC_INFO
  * @attached: the objects are mapped in this process
+ * @precise: registers, stacks and variables are not looked at
+ * @statics: registered variables; gh_lock
+ * @nr_statics: length of @statics; gh_lock
+ * @static_changes: what the dynamic linker had done when they were registered
  * @max_stack: bytes of the next thread's locals; atomic
  * @threads: list of thread states; gh_lock
  * @next: next open heap; gh_lock
@@ -52,6 +59,10 @@ struct gh_heap {
 	int fd;
 	struct goheap_info info;
 	bool attached;
+	bool precise;
+	struct gh_range *statics;
+	unsigned int nr_statics;
+	uint64_t static_changes;
 	size_t max_stack;
 	struct gh_thread *threads;
 	struct gh_heap *next;
@@ -64,7 +75,9 @@ struct gh_heap {
  * struct gh_thread - what a thread has of a heap
  * @pub: what inline functions see; its heap is NULL once the heap is closed
  * @locals_bytes: length of the mapping of pub.locals
- * @stack: handle stack of the caches
+ * @slots: leases, behind pub.page
+ * @nr_tls: entries of @tls in use
+ * @tls: registered thread-local variables
  * @nr_caches: entries of pub.caches in use
  * @next: next state of the same thread
  * @heap_next: next state of the same heap; gh_lock
@@ -73,7 +86,9 @@ struct gh_heap {
 struct gh_thread {
 	struct goheap_thread pub;
 	size_t locals_bytes;
-	struct goheap_stack *stack;
+	struct goheap_slots *slots;
+	unsigned int nr_tls;
+	uintptr_t tls[GH_MAX_TLS];
 	unsigned int nr_caches;
 	struct gh_thread *next;
 	struct gh_thread *heap_next;
@@ -99,6 +114,7 @@ void gh_heaps_after_fork(void);
 /* thread.c */
 struct gh_thread *gh_thread_find(struct goheap *h);
 struct gh_thread *gh_thread_get(struct goheap *h);
+bool gh_thread_locals(struct gh_thread *t);
 void gh_threads_close(struct gh_heap *heap);
 void gh_threads_after_fork(struct gh_heap *heaps);
 
@@ -107,7 +123,18 @@ void gh_threads_after_fork(struct gh_heap *heaps);
 
 int gh_caches_init(struct gh_thread *t);
 struct goheap_cache *gh_cache_get(struct gh_thread *t, uint64_t key);
-void gh_caches_drop(struct gh_thread *t);
+void gh_caches_void(struct gh_thread *t);
+goheap_ref gh_cache_take(struct gh_thread *t, struct goheap_cache *cache);
+goheap_ref gh_tiny_take(struct gh_thread *t, size_t bytes);
+
+/* statics.c */
+struct gh_range;
+
+int gh_statics_update(struct gh_heap *heap);
+bool gh_statics_changed(const struct gh_heap *heap);
+void gh_statics_forget(struct gh_heap *heap);
+void gh_statics_add_thread(struct gh_thread *t);
+void gh_statics_remove_thread(struct gh_thread *t);
 
 /* env.c */
 

@@ -6,18 +6,23 @@
  * process) and reached through goheap_ptr(). They never move. An object lives
  * as long as it can be reached from
  *
- *  - a root made by goheap_root_add(), or
- *  - the handle stack of a thread ("locals"): every object that a thread
- *    allocates is pushed there and stays until the frame it was allocated in
- *    ends, see goheap_frame_begin(), or
+ *  - a local variable, argument or temporary of a thread that uses the heap:
+ *    registers and stacks are looked at, and a reference or a pointer to any
+ *    byte of an object keeps it, or
+ *  - a static or thread-local variable of the program or a library, or
+ *  - a root made by goheap_root_add(), a managed stack, or
  *  - an object that lives, through a word that its layout calls a reference.
  *
- * C variables are not looked at. A reference that is only in a C variable may
- * be used as long as something else keeps its object; goheap_local() and
- * goheap_var() do that for references that were loaded and not allocated.
- * Order matters in one place: store a reference at its new place before it is
- * removed from its old one, because a collection can happen between any two
- * instructions.
+ * Memory of malloc() is not looked at unless goheap_range_add() says so. What
+ * another thread can see - objects, static variables, another thread's stack -
+ * is written with goheap_store(); a thread's own local variables are written as
+ * always.
+ *
+ * A heap opened with GOHEAP_OPEN_PRECISE looks at no stack, register or
+ * variable. There, every object that a thread allocates is kept until the frame
+ * it was allocated in ends, see goheap_frame_begin(), and goheap_local() and
+ * goheap_var() keep what was loaded and not allocated. Elsewhere these functions
+ * may be used and are not needed.
  *
  * Functions may be called by any thread at any time unless their description
  * says otherwise; none may be called from a signal handler. They report errors
@@ -47,6 +52,7 @@ extern "C" {
  * @bias: what goheap_ptr() adds to a reference
  * @base: address of the heap's first byte in this process
  * @tag_bits: the heap's tag, as it stands in a reference
+ * @status: what the kernel says of the heap
  *
  * The members are for the inline functions below and change in a child after
  * fork().
@@ -55,12 +61,16 @@ struct goheap {
 	uintptr_t bias;
 	uintptr_t base;
 	uint64_t tag_bits;
+	const struct goheap_status *status;
 };
 
 /* Opening and closing: heap.c */
 
 /* For flags: leave GOGC and GOMEMLIMIT of the environment alone. */
 #define GOHEAP_OPEN_NOENV (1U << 0)
+
+/* Look at no register, stack or variable for references: frames keep objects. */
+#define GOHEAP_OPEN_PRECISE (1U << 1)
 
 /**
  * struct goheap_open_params - parameters of a new heap
@@ -80,7 +90,7 @@ struct goheap_open_params {
 
 struct goheap *goheap_open(unsigned int flags);
 struct goheap *goheap_open_params(const struct goheap_open_params *params);
-struct goheap *goheap_from_fd(int fd);
+struct goheap *goheap_from_fd(int fd, unsigned int flags);
 int goheap_fd(const struct goheap *h);
 int goheap_attach(struct goheap *h);
 void goheap_close(struct goheap *h);
@@ -157,21 +167,41 @@ GOHEAP_INLINE goheap_ref goheap_ref_of(const struct goheap *h, const void *ptr)
 	return ptr ? ((uintptr_t)ptr - h->base) | h->tag_bits : 0;
 }
 
+void goheap_store_marking(struct goheap *h, goheap_ref *slot, goheap_ref ref);
+void goheap_store_late(struct goheap *h, goheap_ref old, goheap_ref ref);
+
+#define GOHEAP__UNLIKELY(x) __builtin_expect(!!(x), 0)
+
 /**
  * goheap_store() - store a reference
  * @h: the heap
- * @slot: where to: a reference in an object, or a variable of goheap_var()
+ * @slot: where to: a reference in an object, a static variable, or any other
+ *	place that another thread can see
  * @ref: a reference of this heap, or 0
  *
  * What the thread wrote before is seen by whoever loads the reference with
  * goheap_load(). All references in objects must be stored through this
- * function.
+ * function. While the collector marks, the reference and the one it replaces
+ * are reported to it. Marking may begin between the test and the store, hence
+ * the second test; it cannot end between the first one and the report, because
+ * the thread is not let through to its barrier buffer then.
  */
 GOHEAP_INLINE void goheap_store(struct goheap *h, goheap_ref *slot,
 				goheap_ref ref)
 {
-	(void)h;
+	goheap_ref old;
+
+	if (GOHEAP__UNLIKELY(
+		    __atomic_load_n(&h->status->marking, __ATOMIC_RELAXED))) {
+		goheap_store_marking(h, slot, ref);
+		return;
+	}
+	old = __atomic_load_n(slot, __ATOMIC_RELAXED);
 	__atomic_store_n(slot, ref, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (GOHEAP__UNLIKELY(
+		    __atomic_load_n(&h->status->marking, __ATOMIC_RELAXED)))
+		goheap_store_late(h, old, ref);
 }
 
 /**
@@ -189,45 +219,57 @@ GOHEAP_INLINE goheap_ref goheap_load(const struct goheap *h,
 	return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 }
 
-/* Allocation: alloc.c, thread.c */
+/* Allocation: alloc.c, cache.c, thread.c */
 
 /* Largest object in bytes that comes from a thread's cache. */
 #define GOHEAP_CACHE_BYTES 1024
 
+/* Smaller objects without references share a block of this size. */
+#define GOHEAP_TINY_BYTES 16
+
 /**
- * struct goheap_cache - unused objects of one layout and size
+ * struct goheap_cache - slots for objects of one layout and size
  * @key: goheap_cache_key() of layout and size
- * @next: first reference that is not used yet
+ * @cur: word of slots to take from
  * @end: after the last one
- * @slots: the cache's part of the thread's cache stack, zero where used
- * @nr_slots: number of references that fit
- * @batch: how many to ask for next time
+ * @slot_bytes: distance of slots
+ * @lease: number of the lease
  */
 struct goheap_cache {
 	uint64_t key;
-	goheap_ref *next;
-	goheap_ref *end;
-	goheap_ref *slots;
-	uint32_t nr_slots;
-	uint32_t batch;
+	struct goheap_slots *cur;
+	struct goheap_slots *end;
+	uint32_t slot_bytes;
+	uint32_t lease;
 };
 
 /**
  * struct goheap_thread - what a thread has of a heap
  * @heap: the heap, NULL if none
- * @locals: handle stack of the thread's frames
- * @nr_locals: number of slots of @locals
+ * @page: what it shares with the kernel
+ * @generation: goheap_mutator_page.generation under which its slots were
+ *	granted
  * @caches: hash table of caches, open addressing
  * @cache_shift: 64 minus the binary logarithm of the table's length
+ * @tiny_used: bytes of the block at @tiny in use
+ * @tiny: block that tiny objects share, 0 without one
+ * @locals: handle stack of the thread's frames, NULL as long as there is none
+ * @nr_locals: number of slots of @locals
+ * @precise: new objects are pushed to @locals
  *
  * Written by the thread only. The members are for the inline functions below.
  */
 struct goheap_thread {
 	struct goheap *heap;
-	struct goheap_stack *locals;
-	uint64_t nr_locals;
+	struct goheap_mutator_page *page;
+	uint64_t generation;
 	struct goheap_cache *caches;
 	unsigned int cache_shift;
+	uint32_t tiny_used;
+	goheap_ref tiny;
+	struct goheap_stack *locals;
+	uint64_t nr_locals;
+	int precise;
 };
 
 /* The calling thread and the heap it used last. */
@@ -252,19 +294,77 @@ goheap_cache_first(const struct goheap_thread *t, uint64_t key)
 	return &t->caches[(key * 0x9e3779b97f4a7c15ULL) >> t->cache_shift];
 }
 
-/* Move a reference from the cache to the frame; there is one, and room. */
-GOHEAP_INLINE goheap_ref goheap_cache_take(struct goheap_thread *t,
-					   struct goheap_cache *cache)
+/*
+ * A new object is the thread's if the kernel has not taken it back until here;
+ * from here on a collection finds @ref in a register.
+ */
+GOHEAP_INLINE int goheap_is_ours(const struct goheap_thread *t, goheap_ref ref)
 {
-	goheap_ref *slot = cache->next;
-	goheap_ref ref = *slot;
+	__asm__ volatile("" : : "r"(ref) : "memory");
+	return __atomic_load_n(&t->page->generation, __ATOMIC_RELAXED) ==
+	       t->generation;
+}
+
+/* Keep a new object in the frame; there is room. */
+GOHEAP_INLINE void goheap_push_new(struct goheap_thread *t, goheap_ref ref)
+{
 	uint64_t top = t->locals->top;
 
 	t->locals->slots[top] = ref;
 	__atomic_store_n(&t->locals->top, top + 1, __ATOMIC_RELEASE);
-	__atomic_store_n(slot, 0, __ATOMIC_RELEASE);
-	cache->next = slot + 1;
-	return ref;
+}
+
+/* Take a slot from the cache's current word; 0 if there is none. */
+GOHEAP_INLINE goheap_ref goheap_cache_take(struct goheap_thread *t,
+					   struct goheap_cache *cache)
+{
+	struct goheap_slots *s = cache->cur;
+	uint64_t mask = __atomic_load_n(&s->mask, __ATOMIC_RELAXED);
+	goheap_ref ref;
+
+	if (GOHEAP__UNLIKELY(!mask))
+		return 0;
+	ref = s->base + (uint64_t)__builtin_ctzll(mask) * cache->slot_bytes;
+	__atomic_store_n(&s->mask, mask & (mask - 1), __ATOMIC_RELAXED);
+	if (GOHEAP__UNLIKELY(t->precise))
+		goheap_push_new(t, ref);
+	if (!GOHEAP__UNLIKELY(!goheap_is_ours(t, ref)))
+		return ref;
+	__atomic_store_n(&s->mask, 0, __ATOMIC_RELAXED);
+	if (t->precise)
+		t->locals->top--;
+	return 0;
+}
+
+/* Where in the shared block an object would go; as Go aligns it. */
+GOHEAP_INLINE uint32_t goheap_tiny_offset(const struct goheap_thread *t,
+					  size_t bytes)
+{
+	uint32_t align = !(bytes & 7)	? 8
+			 : !(bytes & 3) ? 4
+			 : bytes & 1	? 1
+					: 2;
+
+	return (t->tiny_used + align - 1) & ~(align - 1);
+}
+
+/* Take part of the shared block, in which it fits; 0 if it is not ours. */
+GOHEAP_INLINE goheap_ref goheap_tiny_take(struct goheap_thread *t, uint32_t off,
+					  size_t bytes)
+{
+	goheap_ref ref = t->tiny + off;
+
+	t->tiny_used = off + (uint32_t)bytes;
+	t->page->tiny_allocs++;
+	if (GOHEAP__UNLIKELY(t->precise))
+		goheap_push_new(t, ref);
+	if (!GOHEAP__UNLIKELY(!goheap_is_ours(t, ref)))
+		return ref;
+	t->page->tiny_allocs--;
+	t->tiny_used = GOHEAP_TINY_BYTES;
+	if (t->precise)
+		t->locals->top--;
+	return 0;
 }
 
 /**
@@ -274,8 +374,7 @@ GOHEAP_INLINE goheap_ref goheap_cache_take(struct goheap_thread *t,
  *	GOHEAP_LAYOUT_NOSCAN for an object without any
  * @bytes: its size; an array is a whole number of elements of the layout
  *
- * The object is zero. It is kept until the thread's current frame ends. May
- * wait for a collection.
+ * The object is zero. May wait for a collection.
  *
  * Return: the reference, or 0 with errno ENOMEM (no memory, or the ceiling is
  * reached), ENOSPC (the thread's handle stack is full), ENOENT (no such
@@ -285,17 +384,47 @@ GOHEAP_INLINE goheap_ref goheap_cache_take(struct goheap_thread *t,
 GOHEAP_INLINE goheap_ref goheap_new(struct goheap *h, int layout, size_t bytes)
 {
 	struct goheap_thread *t = goheap_self;
-	struct goheap_cache *cache;
-	uint64_t key;
+	goheap_ref ref = 0;
 
-	if (t->heap == h && bytes <= GOHEAP_CACHE_BYTES) {
-		key = goheap_cache_key(layout, bytes);
-		cache = goheap_cache_first(t, key);
-		if (cache->key == key && cache->next != cache->end &&
-		    t->locals->top < t->nr_locals)
-			return goheap_cache_take(t, cache);
+	if (GOHEAP__UNLIKELY(t->heap != h) ||
+	    (t->precise && t->locals->top >= t->nr_locals))
+		return goheap_new_slow(h, layout, bytes);
+	if (layout == GOHEAP_LAYOUT_NOSCAN && bytes < GOHEAP_TINY_BYTES) {
+		uint32_t off = goheap_tiny_offset(t, bytes);
+
+		if (off + bytes <= GOHEAP_TINY_BYTES)
+			ref = goheap_tiny_take(t, off, bytes);
+	} else if (bytes <= GOHEAP_CACHE_BYTES) {
+		uint64_t key = goheap_cache_key(layout, bytes);
+		struct goheap_cache *cache = goheap_cache_first(t, key);
+
+		if (cache->key == key)
+			ref = goheap_cache_take(t, cache);
 	}
-	return goheap_new_slow(h, layout, bytes);
+	return ref ? ref : goheap_new_slow(h, layout, bytes);
+}
+
+/* Memory of the program's own: statics.c */
+
+int goheap_update_statics(struct goheap *h);
+int goheap_range_add(struct goheap *h, const void *start, size_t bytes);
+int goheap_range_remove(struct goheap *h, const void *start);
+int goheap_stack_add(struct goheap *h, const void *start, size_t bytes);
+
+/**
+ * goheap_stack_switch() - the thread is about to change its stack
+ * @h: the heap
+ *
+ * Called right before each switch from or to a stack of goheap_stack_add(). It
+ * waits while a collection reads stacks, so that none of them changes unseen.
+ */
+GOHEAP_INLINE void goheap_stack_switch(struct goheap *h)
+{
+	struct goheap_thread *t = goheap_self;
+
+	if (t->heap == h)
+		__atomic_store_n(&t->page->switches, t->page->switches + 1,
+				 __ATOMIC_RELEASE);
 }
 
 /* Frames: frame.c */
@@ -325,7 +454,9 @@ GOHEAP_INLINE goheap_frame goheap_frame_begin(struct goheap *h)
 {
 	struct goheap_thread *t = goheap_self;
 
-	return t->heap == h ? t->locals->top : goheap_frame_begin_slow(h);
+	if (t->heap == h)
+		return t->locals ? t->locals->top : 0;
+	return goheap_frame_begin_slow(h);
 }
 
 /**
@@ -342,7 +473,7 @@ GOHEAP_INLINE void goheap_frame_end(struct goheap *h, goheap_frame frame)
 
 	if (t->heap != h)
 		goheap_frame_end_slow(h, frame);
-	else if (frame < t->locals->top)
+	else if (t->locals && frame < t->locals->top)
 		__atomic_store_n(&t->locals->top, frame, __ATOMIC_RELEASE);
 }
 

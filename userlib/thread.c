@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What a thread has of each heap: two handle stacks, mapped when the thread
- * first needs them and unmapped when it ends.
- *
- * The first, the locals, holds what the thread's frames keep. The second holds
- * the thread's caches of unused objects; its top never falls, and slots that
- * hold nothing are zero.
+ * What a thread has of each heap: control pages, which make it a mutator, and
+ * a handle stack for its frames, the locals, if it needs one; mapped when the
+ * thread first needs them and unmapped when it ends.
  *
  * goheap_self is the state that the thread used last. It never is NULL: a
  * thread that has used no heap has a state whose heap is NULL, and so has one
@@ -47,14 +44,15 @@ static void link_to_heap(struct gh_thread *t, struct gh_heap *heap)
 	heap->threads = t;
 }
 
-static void unmap_stacks(struct gh_thread *t)
+static void unmap_all(struct gh_thread *t)
 {
+	gh_statics_remove_thread(t);
 	if (t->pub.locals)
 		munmap(t->pub.locals, t->locals_bytes);
-	if (t->stack)
-		munmap(t->stack, GH_CACHE_STACK_BYTES);
+	if (t->pub.page)
+		munmap(t->pub.page, GH_MUTATOR_BYTES);
 	t->pub.locals = NULL;
-	t->stack = NULL;
+	t->pub.page = NULL;
 }
 
 static void free_state(struct gh_thread *t)
@@ -68,7 +66,7 @@ static void retire(struct gh_thread *t)
 {
 	pthread_mutex_lock(&gh_lock);
 	if (t->pub.heap) {
-		unmap_stacks(t);
+		unmap_all(t);
 		unlink_from_heap(t);
 	}
 	pthread_mutex_unlock(&gh_lock);
@@ -120,18 +118,49 @@ static struct goheap_stack *map_stack(struct gh_heap *heap, size_t bytes)
 	return stack;
 }
 
-static int map_stacks(struct gh_thread *t, struct gh_heap *heap)
+/* Make sure that the thread has a handle stack; false with errno set. */
+bool gh_thread_locals(struct gh_thread *t)
 {
+	struct gh_heap *heap = gh_heap_of(t->pub.heap);
 	size_t bytes = __atomic_load_n(&heap->max_stack, __ATOMIC_RELAXED);
 
+	if (t->pub.locals)
+		return true;
 	t->pub.locals = map_stack(heap, bytes);
 	if (!t->pub.locals)
-		return -1;
+		return false;
 	t->locals_bytes = bytes;
 	t->pub.nr_locals =
 		(bytes - sizeof(*t->pub.locals)) / sizeof(goheap_ref);
-	t->stack = map_stack(heap, GH_CACHE_STACK_BYTES);
-	return t->stack ? 0 : -1;
+	return true;
+}
+
+static int map_control(struct gh_thread *t, struct gh_heap *heap)
+{
+	off_t offset = (off_t)(heap->precise ? GOHEAP_MMAP_MUTATOR_PRECISE
+					     : GOHEAP_MMAP_MUTATOR);
+	void *page = mmap(NULL, GH_MUTATOR_BYTES, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_NORESERVE, heap->fd, offset);
+
+	if (page == MAP_FAILED)
+		return gh_error(errno, "cannot map control pages: %s",
+				strerror(errno));
+	t->pub.page = page;
+	t->slots = (struct goheap_slots *)((char *)page + GOHEAP_CONTROL_BYTES);
+	gh_caches_void(t);
+	return 0;
+}
+
+/* What the thread needs before it can be used. */
+static int set_up(struct gh_thread *t, struct gh_heap *heap)
+{
+	if (register_exit() || gh_caches_init(t) || map_control(t, heap))
+		return -1;
+	t->pub.precise = heap->precise;
+	if (heap->precise)
+		return gh_thread_locals(t) ? 0 : -1;
+	gh_statics_add_thread(t);
+	return 0;
 }
 
 static struct gh_thread *new_state(struct gh_heap *heap)
@@ -141,15 +170,16 @@ static struct gh_thread *new_state(struct gh_heap *heap)
 
 	if (!t)
 		return NULL;
-	if (register_exit() || gh_caches_init(t) || map_stacks(t, heap)) {
+	t->pub.heap = &heap->pub;
+	if (set_up(t, heap)) {
 		error = errno;
-		unmap_stacks(t);
+		unmap_all(t);
 		free_state(t);
 		errno = error;
 		return NULL;
 	}
 	pthread_mutex_lock(&gh_lock);
-	t->pub.heap = &heap->pub;
+	gh_statics_update(heap);
 	link_to_heap(t, heap);
 	pthread_mutex_unlock(&gh_lock);
 	t->next = states;
@@ -208,17 +238,17 @@ struct gh_thread *gh_thread_get(struct goheap *h)
 	return t;
 }
 
-/* The heap is closing: drop all handle stacks. Called under gh_lock. */
+/* The heap is closing: drop all mappings. Called under gh_lock. */
 void gh_threads_close(struct gh_heap *heap)
 {
 	while (heap->threads) {
-		unmap_stacks(heap->threads);
+		unmap_all(heap->threads);
 		unlink_from_heap(heap->threads);
 	}
 }
 
 /*
- * In a child: only the calling thread exists, and no handle stack. Called
+ * In a child: only the calling thread exists, and none of its mappings. Called
  * under gh_lock.
  */
 void gh_threads_after_fork(struct gh_heap *heaps)

@@ -286,10 +286,11 @@ static inline bool gh_span_slot_allocated(struct gh_heap *heap,
 	/* Pairs with the store in gh_sweep_span(). */
 	u32 gen = smp_load_acquire(&s->sweepgen);
 	u32 half = !gh_mark_half(heap->sweepgen);
-
 	/* Pairs with the store in settle_grant(). */
+	u32 freeindex = smp_load_acquire(&s->freeindex);
+
 	if ((gen == heap->sweepgen || gen == heap->sweepgen + 3) &&
-	    idx < smp_load_acquire(&s->freeindex))
+	    idx < freeindex)
 		return true;
 	return READ_ONCE(s->bits[idx / 64].half[half]) >> (idx % 64) & 1;
 }

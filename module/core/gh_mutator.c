@@ -121,6 +121,7 @@ void *gh_mutator_page(struct gh_heap *heap, struct gh_mutator *mut, u32 index)
 		free_page((unsigned long)page);
 		page = mut->pages[index];
 	} else {
+		/* Pairs with the load above. */
 		smp_store_release(&mut->pages[index], page);
 		gh_stat_add(heap, meta_bytes, PAGE_SIZE);
 	}

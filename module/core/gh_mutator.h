@@ -20,7 +20,7 @@ struct gh_spanclass;
  * @nr_barrier: entries of @barrier in use
  * @reserved: zero
  * @barrier: references for the collector
- * @reserved2: zero
+ * @switches: not read
  *
  * The same as struct goheap_mutator. The mutator can write all of it.
  */
@@ -30,7 +30,7 @@ struct gh_control {
 	u32 nr_barrier;
 	u32 reserved;
 	u64 barrier[GH_BARRIER_REFS];
-	u64 reserved2;
+	u64 switches;
 };
 
 /**

@@ -77,6 +77,7 @@ static void free_attachment(struct kref *ref)
 		container_of(ref, struct goheap_attachment, ref);
 
 	mmdrop(att->mm);
+	goheap_ranges_destroy(&att->ranges);
 	mutex_destroy(&att->lock);
 	kfree_rcu(att, rcu);
 }
@@ -207,7 +208,6 @@ static void end(struct goheap_file *gf, struct goheap_attachment *att)
 	mutex_lock(&att->lock);
 	WRITE_ONCE(att->ended, true);
 	gh_roots_destroy(&att->roots);
-	goheap_ranges_destroy(&att->ranges);
 	mutex_unlock(&att->lock);
 }
 
@@ -330,24 +330,23 @@ static bool in_window(const struct goheap_attachment *att,
 {
 	unsigned int i;
 
-	for (i = 0; i < att->nr_windows; i++)
-		if (r->start < att->windows[i].base + att->windows[i].bytes &&
-		    att->windows[i].base < r->end)
+	for (i = 0; i < att->nr_seen; i++)
+		if (r->start < att->seen[i].base + att->seen[i].bytes &&
+		    att->seen[i].base < r->end)
 			return true;
 	return false;
 }
 
 /* Threads and memory of a process, in its address space. */
-static int mark_conservative(struct goheap_file *gf,
+static int mark_conservative(struct goheap_copy *copy,
 			     struct goheap_attachment *att, struct gh_mark *m)
 {
 	struct goheap_mutator *mut;
-	int err = 0;
+	int err;
 	u32 i;
 
-	list_for_each_entry(mut, &att->mutators, node) {
-		if (!mut->precise)
-			err = goheap_thread_mark(gf->copy, att, mut, m);
+	list_for_each_entry(mut, &att->threads, reading) {
+		err = goheap_thread_mark(copy, att, mut, m);
 		if (err)
 			return err;
 	}
@@ -356,26 +355,24 @@ static int mark_conservative(struct goheap_file *gf,
 
 		if (in_window(att, r))
 			continue;
-		err = goheap_range_mark(gf->copy, att, r->start, r->end,
-					r->stack, m);
+		err = goheap_range_mark(copy, att, r->start, r->end, r->stack,
+					m);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int mark_process(struct goheap_file *gf, struct goheap_attachment *att,
-			struct gh_mark *m)
+static int mark_process(struct goheap_copy *copy,
+			struct goheap_attachment *att, struct gh_mark *m)
 {
 	int err;
 
-	if (list_empty(&att->mutators) && !att->ranges.nr)
-		return 0;
 	/* A process that is ending runs no program any more. */
 	if (!mmget_not_zero(att->mm))
 		return 0;
 	kthread_use_mm(att->mm);
-	err = mark_conservative(gf, att, m);
+	err = mark_conservative(copy, att, m);
 	kthread_unuse_mm(att->mm);
 	mmput_async(att->mm);
 	return err;
@@ -387,14 +384,49 @@ static void evict(struct goheap_file *gf, struct goheap_attachment *att,
 	struct goheap_mutator *mut;
 	pid_t pid = 0;
 
-	mut = list_first_entry_or_null(&att->mutators, struct goheap_mutator,
-				       node);
+	mut = list_first_entry_or_null(&att->threads, struct goheap_mutator,
+				       reading);
 	if (mut)
 		pid = task_tgid_nr(mut->task);
 	pr_warn_ratelimited("goheap: heap %u: process %d cannot be read (%d) and loses the heap\n",
 			    gf->id, pid, why);
 	atomic64_inc(&gf->evictions);
-	end(gf, att);
+	mutex_lock(&gf->attach_lock);
+	if (!att->ended)
+		end(gf, att);
+	mutex_unlock(&gf->attach_lock);
+}
+
+/* Remember what has to be read of a process, so that it cannot go away. */
+static void note_process(struct goheap_attachment *att,
+			 struct list_head *processes)
+{
+	struct goheap_mutator *mut;
+
+	INIT_LIST_HEAD(&att->threads);
+	list_for_each_entry(mut, &att->mutators, node)
+		if (!mut->precise && kref_get_unless_zero(&mut->ref))
+			list_add_tail(&mut->reading, &att->threads);
+	if (list_empty(&att->threads) && !att->ranges.nr)
+		return;
+	att->nr_seen = att->nr_windows;
+	memcpy(att->seen, att->windows, sizeof(att->seen));
+	kref_get(&att->ref);
+	list_add_tail(&att->reading, processes);
+}
+
+static void read_process(struct goheap_file *gf, struct goheap_attachment *att,
+			 struct gh_mark *m)
+{
+	struct goheap_mutator *mut, *next;
+	int err;
+
+	err = mark_process(gf->copy, att, m);
+	if (err)
+		evict(gf, att, err);
+	list_for_each_entry_safe(mut, next, &att->threads, reading)
+		goheap_mutator_put(mut);
+	goheap_attachment_put(att);
 }
 
 /**
@@ -402,25 +434,29 @@ static void evict(struct goheap_file *gf, struct goheap_attachment *att,
  * @gf: file
  * @m: marker
  *
+ * Processes are read without attach_lock, because that may need their mmap
+ * lock, under which others wait for it.
  * Context: may sleep; gh_heap.world held for writing.
  */
 void goheap_attach_mark(struct goheap_file *gf, struct gh_mark *m)
 {
-	struct goheap_attachment *att;
+	struct goheap_attachment *att, *next;
 	struct goheap_stack_map *s;
-	struct hlist_node *next;
-	int bucket, err;
+	LIST_HEAD(processes);
+	int bucket;
 
 	lockdep_assert_held_write(&gf->heap->world);
 	mutex_lock(&gf->attach_lock);
-	hash_for_each_safe(gf->attachments, bucket, next, att, node) {
+	hash_for_each(gf->attachments, bucket, att, node) {
 		gh_roots_mark(&att->roots, m);
 		list_for_each_entry(s, &att->stacks, node)
 			goheap_stack_mark(s, m);
-		err = mark_process(gf, att, m);
-		if (err)
-			evict(gf, att, err);
+		note_process(att, &processes);
 		cond_resched();
 	}
 	mutex_unlock(&gf->attach_lock);
+	list_for_each_entry_safe(att, next, &processes, reading) {
+		read_process(gf, att, m);
+		cond_resched();
+	}
 }

@@ -33,7 +33,12 @@ struct vm_area_struct;
  * @lock: protects @roots, @ranges and @ended; inside of gh_heap.world and
  *	goheap_file.attach_lock
  * @roots: pinned handles
- * @ranges: conservative roots
+ * @ranges: conservative roots; change under gh_heap.world (read), freed with the
+ *	attachment
+ * @seen: @windows as they were when the world had stopped; the collector's
+ * @nr_seen: how many there are
+ * @reading: on the collector's list of processes to read; the collector's
+ * @threads: mutators to read, by goheap_mutator.reading; the collector's
  * @ended: the last mapping is gone or the process was evicted, and all roots
  *	with it; read by page faults without a lock
  * @ref: one for the mappings together, one for each command at work
@@ -49,6 +54,10 @@ struct goheap_attachment {
 	struct mutex lock;		/* roots, ranges, ended */
 	struct gh_roots roots;
 	struct goheap_ranges ranges;
+	struct gh_window seen[GOHEAP_MAX_WINDOWS];
+	unsigned int nr_seen;
+	struct list_head reading;
+	struct list_head threads;
 	bool ended;
 	struct kref ref;
 	struct rcu_head rcu;

@@ -44,6 +44,7 @@ static inline long goheap_get_user_pages(struct mm_struct *mm,
 static inline bool goheap_task_on_cpu(struct task_struct *task)
 {
 #ifdef CONFIG_SMP
+	/* Pairs with finish_task(): what it saved can be read. */
 	return smp_load_acquire(&task->on_cpu);
 #else
 	return task == current;

@@ -19,6 +19,7 @@ struct vm_area_struct;
  * @node: in goheap_attachment.mutators, or empty once the attachment has ended;
  *	under goheap_file.attach_lock
  * @hash: in goheap_file.mutators by @task; readable under RCU
+ * @reading: on goheap_attachment.threads; the collector's
  * @reap: on goheap_file.ended_mutators
  * @gf: the file, which outlives it
  * @core: leases and barrier buffer
@@ -34,6 +35,7 @@ struct vm_area_struct;
 struct goheap_mutator {
 	struct list_head node;
 	struct hlist_node hash;
+	struct list_head reading;
 	struct list_head reap;
 	struct goheap_file *gf;
 	struct gh_mutator *core;

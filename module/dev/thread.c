@@ -349,12 +349,12 @@ static void mark_copy(struct goheap_copy *c, struct goheap_attachment *att,
 		      struct gh_mark *m)
 {
 	gh_mark_words(m, (u64 *)&c->regs, sizeof(c->regs) / sizeof(u64),
-		      att->windows, att->nr_windows, GH_ROOT_STACK);
-	gh_mark_words(m, c->fp, c->fp_words, att->windows, att->nr_windows,
+		      att->seen, att->nr_seen, GH_ROOT_STACK);
+	gh_mark_words(m, c->fp, c->fp_words, att->seen, att->nr_seen,
 		      GH_ROOT_STACK);
 	if (c->hi)
 		gh_mark_words(m, c->buffer, (c->hi - c->sp) / sizeof(u64),
-			      att->windows, att->nr_windows, GH_ROOT_STACK);
+			      att->seen, att->nr_seen, GH_ROOT_STACK);
 }
 
 /* Until the thread has been read, is gone, or cannot be read. */
@@ -444,8 +444,7 @@ int goheap_range_mark(struct goheap_copy *c, struct goheap_attachment *att,
 				return -ETIMEDOUT;
 			copy_pages(c, start, start + n);
 		}
-		gh_mark_words(m, c->buffer, n / sizeof(u64), att->windows,
-			      att->nr_windows,
+		gh_mark_words(m, c->buffer, n / sizeof(u64), att->seen, att->nr_seen,
 			      stack ? GH_ROOT_STACK : GH_ROOT_STATIC);
 		start += n;
 		cond_resched();

@@ -177,7 +177,8 @@ static void gh_mutator_settle(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 100; i++) {
-		kept[i] = env->root[i] = take(test, mut, 0, 0, 16);
+		kept[i] = take(test, mut, 0, 0, 16);
+		env->root[i] = kept[i];
 		gh_test_fill(env, kept[i], 16, i + 1);
 	}
 	generation = control(mut)->generation;
@@ -316,8 +317,10 @@ static void gh_mutator_forged(struct kunit *test)
 	u32 n;
 
 	/* Half of a span belongs to others. */
-	for (n = 0; n < 64; n++)
-		env->root[n] = refs[n] = gh_test_new(test, 0, 128);
+	for (n = 0; n < 64; n++) {
+		refs[n] = gh_test_new(test, 0, 128);
+		env->root[n] = refs[n];
+	}
 	take(test, mut, 0, 0, 128);
 	for (n = 0; n < GH_LEASE_WORDS; n++)
 		slots(mut, 0)[n].mask = ~0ULL;
@@ -338,8 +341,10 @@ static void gh_mutator_barrier_buffer(struct kunit *test)
 	u32 i;
 
 	KUNIT_ASSERT_NOT_NULL(test, refs);
-	for (i = 0; i < GH_BARRIER_REFS; i++)
-		c->barrier[i] = refs[i] = gh_test_new(test, 0, 16);
+	for (i = 0; i < GH_BARRIER_REFS; i++) {
+		refs[i] = gh_test_new(test, 0, 16);
+		c->barrier[i] = refs[i];
+	}
 	c->nr_barrier = GH_BARRIER_REFS - 1;
 	gh_test_collect(env);
 	KUNIT_EXPECT_EQ(test, c->nr_barrier, 0);
@@ -460,4 +465,5 @@ static struct kunit_suite gh_mutator_suite = {
 	.exit = gh_test_env_exit,
 	.test_cases = gh_mutator_cases,
 };
+
 gh_test_suite(gh_mutator_suite);

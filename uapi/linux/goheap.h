@@ -141,6 +141,8 @@ struct goheap_status {
  * @reserved: 0
  * @barrier: references stored or replaced while goheap_status.marking was not
  *	0; taken as roots. GOHEAP_IOC_BARRIER empties a full buffer
+ * @switches: counts changes of stack, before which a thread on stacks of
+ *	GOHEAP_RANGE_STACK writes it: it waits there while stacks are read
  *
  * The kernel writes @generation and, when it has taken the buffer's content,
  * @nr_barrier. The rest is the thread's.
@@ -151,7 +153,7 @@ struct goheap_mutator_page {
 	__u32 nr_barrier;
 	__u32 reserved;
 	__aligned_u64 barrier[GOHEAP_BARRIER_REFS];
-	__aligned_u64 reserved2;
+	__aligned_u64 switches;
 };
 
 /**

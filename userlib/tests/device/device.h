@@ -57,4 +57,16 @@ void test_killed(struct goheap *h);
 void test_signals(struct goheap *h);
 void test_trace(struct goheap *h);
 
+void test_plain_locals(struct goheap *h);
+void test_plain_statics(struct goheap *h);
+void test_sizes(struct goheap *h);
+void test_tiny(struct goheap *h);
+void test_exact(struct goheap *h);
+void test_ranges(struct goheap *h);
+void test_coroutines(struct goheap *h);
+void test_trees(struct goheap *h);
+void test_plain_fork(struct goheap *h);
+void test_thread_storm(struct goheap *h);
+void test_plain_frames(struct goheap *h);
+
 #endif /* GOHEAP_TESTS_DEVICE_H */

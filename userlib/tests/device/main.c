@@ -6,27 +6,54 @@ int tap_failures;
 static const struct {
 	const char *name;
 	void (*run)(struct goheap *h);
+	unsigned int flags;
 } tests[] = {
-	{ "a frame keeps what was allocated in it", test_frames },
-	{ "frames nest, and one object is returned", test_nested_frames },
-	{ "variables keep what they refer to", test_vars },
-	{ "roots", test_roots },
-	{ "batches", test_batch },
-	{ "lists survive collections at any allocation", test_lists },
-	{ "arrays", test_arrays },
-	{ "the limit of a handle stack", test_stack_limit },
-	{ "the ceiling, and going on below it", test_ceiling },
-	{ "parameters and their old values", test_parameters },
-	{ "statistics agree with each other", test_statistics },
-	{ "two heaps in turn", test_two_heaps },
-	{ "threads allocate while another collects", test_threads },
-	{ "a thread's end drops what it kept", test_thread_exit },
-	{ "a heap closed before its threads end", test_close_before_thread },
-	{ "a child shares the heap", test_fork },
-	{ "a descriptor is enough to use a heap", test_passed },
-	{ "a child killed while it collects", test_killed },
-	{ "a timer's signals do not disturb allocation", test_signals },
-	{ "gctrace writes a line for each collection", test_trace },
+	{ "a frame keeps what was allocated in it", test_frames,
+	  GOHEAP_OPEN_PRECISE },
+	{ "frames nest, and one object is returned", test_nested_frames,
+	  GOHEAP_OPEN_PRECISE },
+	{ "variables keep what they refer to", test_vars, GOHEAP_OPEN_PRECISE },
+	{ "roots", test_roots, GOHEAP_OPEN_PRECISE },
+	{ "batches", test_batch, GOHEAP_OPEN_PRECISE },
+	{ "lists survive collections at any allocation", test_lists,
+	  GOHEAP_OPEN_PRECISE },
+	{ "arrays", test_arrays, GOHEAP_OPEN_PRECISE },
+	{ "the limit of a handle stack", test_stack_limit,
+	  GOHEAP_OPEN_PRECISE },
+	{ "the ceiling, and going on below it", test_ceiling,
+	  GOHEAP_OPEN_PRECISE },
+	{ "parameters and their old values", test_parameters,
+	  GOHEAP_OPEN_PRECISE },
+	{ "statistics agree with each other", test_statistics,
+	  GOHEAP_OPEN_PRECISE },
+	{ "two heaps in turn", test_two_heaps, GOHEAP_OPEN_PRECISE },
+	{ "threads allocate while another collects", test_threads,
+	  GOHEAP_OPEN_PRECISE },
+	{ "a thread's end drops what it kept", test_thread_exit,
+	  GOHEAP_OPEN_PRECISE },
+	{ "a heap closed before its threads end", test_close_before_thread,
+	  GOHEAP_OPEN_PRECISE },
+	{ "a child shares the heap", test_fork, GOHEAP_OPEN_PRECISE },
+	{ "a descriptor is enough to use a heap", test_passed,
+	  GOHEAP_OPEN_PRECISE },
+	{ "a child killed while it collects", test_killed,
+	  GOHEAP_OPEN_PRECISE },
+	{ "a timer's signals do not disturb allocation", test_signals,
+	  GOHEAP_OPEN_PRECISE },
+	{ "gctrace writes a line for each collection", test_trace,
+	  GOHEAP_OPEN_PRECISE },
+	{ "plain local variables keep objects", test_plain_locals, 0 },
+	{ "static and thread-local variables keep objects", test_plain_statics,
+	  0 },
+	{ "every size from the cache", test_sizes, 0 },
+	{ "tiny objects share blocks", test_tiny, 0 },
+	{ "the number of allocations is exact", test_exact, 0 },
+	{ "memory of malloc() keeps what it is told to", test_ranges, 0 },
+	{ "coroutines", test_coroutines, 0 },
+	{ "threads build trees in plain variables", test_trees, 0 },
+	{ "a child goes on with plain variables", test_plain_fork, 0 },
+	{ "threads come and go", test_thread_storm, 0 },
+	{ "frames in a heap that needs none", test_plain_frames, 0 },
 };
 
 int main(void)
@@ -37,7 +64,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("TAP version 13\n1..%zu\n", nr);
 	for (size_t i = 0; i < nr; i++) {
-		struct goheap *h = goheap_open(0);
+		struct goheap *h = goheap_open(tests[i].flags);
 
 		tap_failures = 0;
 		if (h) {

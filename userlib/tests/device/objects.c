@@ -226,7 +226,8 @@ void test_stack_limit(struct goheap *h)
 
 void test_ceiling(struct goheap *h)
 {
-	struct goheap_open_params params = { .max_heap = 8 << 20 };
+	struct goheap_open_params params = { .flags = GOHEAP_OPEN_PRECISE,
+					     .max_heap = 8 << 20 };
 	struct goheap *small = goheap_open_params(&params);
 	goheap_frame frame;
 	size_t n = 0;
@@ -310,7 +311,7 @@ void test_statistics(struct goheap *h)
 
 void test_two_heaps(struct goheap *h)
 {
-	struct goheap *other = goheap_open(0);
+	struct goheap *other = goheap_open(GOHEAP_OPEN_PRECISE);
 	int layout = node_layout(h);
 	int other_layout = other ? node_layout(other) : -1;
 	goheap_frame frame = goheap_frame_begin(h);

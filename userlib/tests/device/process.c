@@ -107,7 +107,7 @@ static void *outlive(void *unused)
 
 void test_close_before_thread(struct goheap *h)
 {
-	struct goheap *first = goheap_open(0);
+	struct goheap *first = goheap_open(GOHEAP_OPEN_PRECISE);
 	pthread_t thread;
 	void *result;
 
@@ -184,7 +184,7 @@ static bool use_passed(struct goheap *h, goheap_ref ref)
 	bool good;
 
 	goheap_close(h);
-	again = goheap_from_fd(fd);
+	again = goheap_from_fd(fd, GOHEAP_OPEN_PRECISE);
 	good = again && use_list(again, ref);
 	goheap_close(again);
 	return good;
@@ -200,7 +200,7 @@ void test_passed(struct goheap *h)
 	list = make_list(h, layout, 3000);
 	EXPECT(child_does(use_passed, h, list));
 	EXPECT(!goheap_gc(h) && check_list(h, list, 3000));
-	EXPECT(!pipe(pipes) && !goheap_from_fd(pipes[0]) && errno);
+	EXPECT(!pipe(pipes) && !goheap_from_fd(pipes[0], 0) && errno);
 	close(pipes[0]);
 	close(pipes[1]);
 	goheap_frame_end(h, frame);
@@ -295,7 +295,7 @@ static void read_trace(char *text, size_t size)
 	close(pipes[1]);
 	setenv("GODEBUG", "gctrace=1", 1);
 	setenv("GOGC", "off", 1);
-	traced = goheap_open(0);
+	traced = goheap_open(GOHEAP_OPEN_PRECISE);
 	unsetenv("GODEBUG");
 	unsetenv("GOGC");
 	for (int i = 0; traced && i < 3; i++)

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * goheap_store() while the collector marks: the hybrid write barrier of Go.
+ *
+ * The reference that is stored and the one that it replaces go into the
+ * thread's barrier buffer, which the collector takes as roots. They are there
+ * before the store if marking was seen before it; if it began between test and
+ * store they follow, and until then both are in this thread's registers, which
+ * the collector reads when it begins.
+ */
+#include <sched.h>
+
+#include "internal.h"
+
+/* Empty a full buffer. */
+static void flush(struct goheap *h)
+{
+	struct goheap_barrier barrier = { .size = sizeof(barrier) };
+
+	gh_ioctl(h, GOHEAP_IOC_BARRIER, &barrier);
+}
+
+/* Report a reference to the collector. */
+static void shade(struct goheap *h, struct gh_thread *t, goheap_ref ref)
+{
+	struct goheap_mutator_page *page = t->pub.page;
+	uint32_t nr;
+
+	if (!ref)
+		return;
+	nr = __atomic_load_n(&page->nr_barrier, __ATOMIC_RELAXED);
+	if (nr >= GOHEAP_BARRIER_REFS) {
+		flush(h);
+		nr = 0;
+	}
+	__atomic_store_n(&page->barrier[nr], ref, __ATOMIC_RELAXED);
+	__atomic_store_n(&page->nr_barrier, nr + 1, __ATOMIC_RELEASE);
+}
+
+/* A thread that cannot have a buffer waits until it needs none. */
+static void wait_for_end(struct goheap *h)
+{
+	while (__atomic_load_n(&h->status->marking, __ATOMIC_ACQUIRE))
+		sched_yield();
+}
+
+/* goheap_store() that has seen marking: report first. */
+void goheap_store_marking(struct goheap *h, goheap_ref *slot, goheap_ref ref)
+{
+	struct gh_thread *t = gh_thread_get(h);
+
+	if (t) {
+		shade(h, t, __atomic_load_n(slot, __ATOMIC_RELAXED));
+		shade(h, t, ref);
+	} else {
+		wait_for_end(h);
+	}
+	__atomic_store_n(slot, ref, __ATOMIC_RELEASE);
+}
+
+/* goheap_store() that has seen marking begin after its first look. */
+void goheap_store_late(struct goheap *h, goheap_ref old, goheap_ref ref)
+{
+	struct gh_thread *t = gh_thread_get(h);
+
+	if (t) {
+		shade(h, t, old);
+		shade(h, t, ref);
+	} else {
+		wait_for_end(h);
+	}
+}
