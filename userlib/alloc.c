@@ -26,7 +26,7 @@ static uint32_t alloc_into(struct gh_heap *heap, int layout, size_t bytes,
 
 	if (count > heap->info.max_batch)
 		alloc.count = heap->info.max_batch;
-	if (gh_statics_changed(heap) && goheap_update_statics(&heap->pub))
+	if (gh_variables_changed(heap) && goheap_update_variables(&heap->pub))
 		return 0;
 	if (gh_ioctl(&heap->pub, GOHEAP_IOC_ALLOC, &alloc))
 		return 0;

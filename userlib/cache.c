@@ -124,7 +124,7 @@ static bool refill(struct gh_thread *t, struct goheap_cache *cache)
 		.leases = (uintptr_t)&lease,
 	};
 
-	if (gh_statics_changed(heap) && goheap_update_statics(&heap->pub))
+	if (gh_variables_changed(heap) && goheap_update_variables(&heap->pub))
 		return false;
 	if (gh_ioctl(&heap->pub, GOHEAP_IOC_REFILL, &refill))
 		return false;

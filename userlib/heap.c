@@ -80,9 +80,9 @@ void gh_heaps_after_fork(void)
 	gh_threads_after_fork(heaps);
 	for (heap = heaps; heap; heap = heap->next) {
 		heap->attached = false;
-		gh_statics_forget(heap);
+		gh_variables_forget(heap);
 		if (!map_objects(heap))
-			gh_statics_update(heap);
+			gh_variables_update(heap);
 	}
 }
 
@@ -175,7 +175,7 @@ static void unmap(struct gh_heap *heap)
 	if (heap->pub.status)
 		munmap((void *)heap->pub.status, sysconf(_SC_PAGESIZE));
 	pthread_mutex_destroy(&heap->trace_lock);
-	free(heap->statics);
+	free(heap->variables);
 	free(heap);
 	errno = error;
 }
@@ -191,7 +191,7 @@ static struct goheap *open_fd(int fd, bool precise)
 	pthread_mutex_init(&heap->trace_lock, NULL);
 	heap->precise = precise;
 	if (get_info(fd, &heap->info) || map_status(heap) ||
-	    map_objects(heap) || goheap_update_statics(&heap->pub)) {
+	    map_objects(heap) || goheap_update_variables(&heap->pub)) {
 		unmap(heap);
 		return NULL;
 	}
@@ -337,7 +337,7 @@ int goheap_attach(struct goheap *h)
 	if (!heap->attached) {
 		ret = map_objects(heap);
 		if (!ret)
-			ret = gh_statics_update(heap);
+			ret = gh_variables_update(heap);
 	}
 	pthread_mutex_unlock(&gh_lock);
 	return ret;

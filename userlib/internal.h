@@ -43,8 +43,8 @@
  * @info: answer of GOHEAP_IOC_INFO
  * @attached: the objects are mapped in this process
  * @precise: registers, stacks and variables are not looked at
- * @statics: registered variables; gh_lock
- * @nr_statics: length of @statics; gh_lock
+ * @variables: registered variables; gh_lock
+ * @nr_variables: length of @variables; gh_lock
  * @static_changes: what the dynamic linker had done when they were registered
  * @max_stack: bytes of the next thread's locals; atomic
  * @threads: list of thread states; gh_lock
@@ -60,8 +60,8 @@ struct gh_heap {
 	struct goheap_info info;
 	bool attached;
 	bool precise;
-	struct gh_range *statics;
-	unsigned int nr_statics;
+	struct gh_range *variables;
+	unsigned int nr_variables;
 	uint64_t static_changes;
 	size_t max_stack;
 	struct gh_thread *threads;
@@ -127,14 +127,14 @@ void gh_caches_void(struct gh_thread *t);
 goheap_ref gh_cache_take(struct gh_thread *t, struct goheap_cache *cache);
 goheap_ref gh_tiny_take(struct gh_thread *t, size_t bytes);
 
-/* statics.c */
+/* variables.c */
 struct gh_range;
 
-int gh_statics_update(struct gh_heap *heap);
-bool gh_statics_changed(const struct gh_heap *heap);
-void gh_statics_forget(struct gh_heap *heap);
-void gh_statics_add_thread(struct gh_thread *t);
-void gh_statics_remove_thread(struct gh_thread *t);
+int gh_variables_update(struct gh_heap *heap);
+bool gh_variables_changed(const struct gh_heap *heap);
+void gh_variables_forget(struct gh_heap *heap);
+void gh_variables_add_thread(struct gh_thread *t);
+void gh_variables_remove_thread(struct gh_thread *t);
 
 /* env.c */
 

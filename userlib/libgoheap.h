@@ -404,9 +404,9 @@ GOHEAP_INLINE goheap_ref goheap_new(struct goheap *h, int layout, size_t bytes)
 	return ref ? ref : goheap_new_slow(h, layout, bytes);
 }
 
-/* Memory of the program's own: statics.c */
+/* Memory of the program's own: variables.c */
 
-int goheap_update_statics(struct goheap *h);
+int goheap_update_variables(struct goheap *h);
 int goheap_range_add(struct goheap *h, const void *start, size_t bytes);
 int goheap_range_remove(struct goheap *h, const void *start);
 int goheap_stack_add(struct goheap *h, const void *start, size_t bytes);

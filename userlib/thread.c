@@ -46,7 +46,7 @@ static void link_to_heap(struct gh_thread *t, struct gh_heap *heap)
 
 static void unmap_all(struct gh_thread *t)
 {
-	gh_statics_remove_thread(t);
+	gh_variables_remove_thread(t);
 	if (t->pub.locals)
 		munmap(t->pub.locals, t->locals_bytes);
 	if (t->pub.page)
@@ -159,7 +159,7 @@ static int set_up(struct gh_thread *t, struct gh_heap *heap)
 	t->pub.precise = heap->precise;
 	if (heap->precise)
 		return gh_thread_locals(t) ? 0 : -1;
-	gh_statics_add_thread(t);
+	gh_variables_add_thread(t);
 	return 0;
 }
 
@@ -179,7 +179,7 @@ static struct gh_thread *new_state(struct gh_heap *heap)
 		return NULL;
 	}
 	pthread_mutex_lock(&gh_lock);
-	gh_statics_update(heap);
+	gh_variables_update(heap);
 	link_to_heap(t, heap);
 	pthread_mutex_unlock(&gh_lock);
 	t->next = states;

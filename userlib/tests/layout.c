@@ -73,9 +73,11 @@ void test_layout_macro(void)
 void test_references(void)
 {
 	static uint64_t memory[16];
+	static const struct goheap_status status;
 	struct goheap h = {
 		.base = (uintptr_t)memory,
 		.tag_bits = 0x8001ULL << GOHEAP_REF_TAG_SHIFT,
+		.status = &status,
 	};
 	goheap_ref slot = 0;
 
@@ -86,75 +88,4 @@ void test_references(void)
 	EXPECT(goheap_ptr(&h, h.tag_bits + 40) == &memory[5]);
 	goheap_store(&h, &slot, h.tag_bits + 8);
 	EXPECT(goheap_ptr(&h, goheap_load(&h, &slot)) == &memory[1]);
-}
-
-/* A thread with a cache stack in ordinary memory. */
-static struct gh_thread *new_thread(void)
-{
-	struct gh_thread *t = calloc(1, sizeof(*t));
-
-	t->stack = calloc(1, GH_CACHE_STACK_BYTES);
-	EXPECT(!gh_caches_init(t));
-	return t;
-}
-
-static void free_thread(struct gh_thread *t)
-{
-	free(t->pub.caches);
-	free(t->stack);
-	free(t);
-}
-
-void test_cache_table(void)
-{
-	struct gh_thread *t = new_thread();
-	goheap_ref *slots[5][129];
-	uint64_t sum = 0;
-
-	for (int layout = 0; layout < 5; layout++) {
-		for (size_t words = 1; words <= 128; words++) {
-			uint64_t key = goheap_cache_key(layout, words * 8);
-			struct goheap_cache *cache = gh_cache_get(t, key);
-
-			EXPECT(cache && cache->key == key);
-			EXPECT(cache->nr_slots >= 1 &&
-			       cache->nr_slots <= GH_BATCH_MAX &&
-			       cache->nr_slots * words * 8 <= GH_BATCH_BYTES);
-			EXPECT(cache->batch == GH_BATCH_MIN);
-			slots[layout][words] = cache->slots;
-			sum += cache->nr_slots;
-		}
-	}
-	EXPECT(t->nr_caches == 5 * 128 && t->stack->top == sum);
-	for (int layout = 0; layout < 5; layout++) {
-		for (size_t words = 1; words <= 128; words++) {
-			uint64_t key = goheap_cache_key(layout, words * 8 - 7);
-
-			EXPECT(gh_cache_get(t, key)->slots ==
-			       slots[layout][words]);
-		}
-	}
-	EXPECT(t->nr_caches == 5 * 128 && t->stack->top == sum);
-	free_thread(t);
-}
-
-void test_cache_room(void)
-{
-	struct gh_thread *t = new_thread();
-	struct goheap_cache *cache;
-	int layout = 0;
-
-	while ((cache = gh_cache_get(t, goheap_cache_key(layout, 8)))) {
-		cache->slots[0] = 1;
-		cache->slots[cache->nr_slots - 1] = 1;
-		cache->end = cache->slots + cache->nr_slots;
-		layout++;
-	}
-	EXPECT(layout == GH_CACHE_STACK_BYTES / 8 / GH_BATCH_MAX - 1);
-	EXPECT(gh_cache_get(t, goheap_cache_key(layout - 1, 8)));
-	gh_caches_drop(t);
-	for (uint64_t i = 0; i < t->stack->top; i++)
-		if (t->stack->slots[i])
-			EXPECT(!"a slot was not cleared");
-	free_thread(t);
 }

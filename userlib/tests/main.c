@@ -19,7 +19,10 @@ static const struct {
 	{ "members of GOHEAP_LAYOUT", test_layout_macro },
 	{ "references and pointers", test_references },
 	{ "table of caches grows and loses nothing", test_cache_table },
-	{ "caches end where their stack does", test_cache_room },
+	{ "slots are taken from the lowest up", test_cache_take },
+	{ "a lease that was taken back gives nothing", test_cache_generation },
+	{ "tiny objects share a block", test_tiny },
+	{ "the write barrier", test_barrier },
 };
 
 int main(void)

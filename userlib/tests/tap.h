@@ -32,6 +32,9 @@ void test_mask(void);
 void test_layout_macro(void);
 void test_references(void);
 void test_cache_table(void);
-void test_cache_room(void);
+void test_cache_take(void);
+void test_cache_generation(void);
+void test_tiny(void);
+void test_barrier(void);
 
 #endif /* GOHEAP_TESTS_TAP_H */

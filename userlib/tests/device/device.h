@@ -58,7 +58,7 @@ void test_signals(struct goheap *h);
 void test_trace(struct goheap *h);
 
 void test_plain_locals(struct goheap *h);
-void test_plain_statics(struct goheap *h);
+void test_plain_variables(struct goheap *h);
 void test_sizes(struct goheap *h);
 void test_tiny(struct goheap *h);
 void test_exact(struct goheap *h);

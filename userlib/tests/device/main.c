@@ -43,7 +43,7 @@ static const struct {
 	{ "gctrace writes a line for each collection", test_trace,
 	  GOHEAP_OPEN_PRECISE },
 	{ "plain local variables keep objects", test_plain_locals, 0 },
-	{ "static and thread-local variables keep objects", test_plain_statics,
+	{ "static and thread-local variables keep objects", test_plain_variables,
 	  0 },
 	{ "every size from the cache", test_sizes, 0 },
 	{ "tiny objects share blocks", test_tiny, 0 },

@@ -77,7 +77,7 @@ static goheap_ref static_list;
 static goheap_ref initialised_list = 1;
 static __thread goheap_ref thread_list;
 
-void test_plain_statics(struct goheap *h)
+void test_plain_variables(struct goheap *h)
 {
 	int layout = node_layout(h);
 

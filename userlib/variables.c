@@ -7,7 +7,7 @@
  * with one look that nothing has changed. The library looks when a heap is
  * opened, when a thread first uses one, and whenever it asks for slots; a
  * program that has loaded a library and stored references in its variables
- * before any of that can call goheap_update_statics().
+ * before any of that can call goheap_update_variables().
  *
  * Ranges belong to the heap's attachment, so a child registers its own.
  */
@@ -52,9 +52,9 @@ static int change(struct gh_heap *heap, unsigned long command, uintptr_t start,
 
 static struct gh_range *find_range(struct gh_heap *heap, uintptr_t start)
 {
-	for (unsigned int i = 0; i < heap->nr_statics; i++)
-		if (heap->statics[i].start == start)
-			return &heap->statics[i];
+	for (unsigned int i = 0; i < heap->nr_variables; i++)
+		if (heap->variables[i].start == start)
+			return &heap->variables[i];
 	return NULL;
 }
 
@@ -62,14 +62,14 @@ static int add_range(struct gh_heap *heap, uintptr_t start, uintptr_t end)
 {
 	struct gh_range *r;
 
-	r = realloc(heap->statics, (heap->nr_statics + 1) * sizeof(*r));
+	r = realloc(heap->variables, (heap->nr_variables + 1) * sizeof(*r));
 	if (!r)
 		return -1;
-	heap->statics = r;
+	heap->variables = r;
 	if (change(heap, GOHEAP_IOC_RANGE_ADD, start, end - start) &&
 	    errno != EEXIST)
 		return -1;
-	r[heap->nr_statics++] = (struct gh_range){ start, end, true };
+	r[heap->nr_variables++] = (struct gh_range){ start, end, true };
 	return 0;
 }
 
@@ -121,19 +121,19 @@ static void remove_lost(struct gh_heap *heap)
 {
 	unsigned int kept = 0;
 
-	for (unsigned int i = 0; i < heap->nr_statics; i++) {
-		struct gh_range *r = &heap->statics[i];
+	for (unsigned int i = 0; i < heap->nr_variables; i++) {
+		struct gh_range *r = &heap->variables[i];
 
 		if (r->found)
-			heap->statics[kept++] = *r;
+			heap->variables[kept++] = *r;
 		else
 			change(heap, GOHEAP_IOC_RANGE_REMOVE, r->start, 0);
 	}
-	heap->nr_statics = kept;
+	heap->nr_variables = kept;
 }
 
 /* Register what has been loaded since the last call. Called under gh_lock. */
-int gh_statics_update(struct gh_heap *heap)
+int gh_variables_update(struct gh_heap *heap)
 {
 	struct look look = { heap, 0 };
 	uint64_t changes = 0;
@@ -143,8 +143,8 @@ int gh_statics_update(struct gh_heap *heap)
 	dl_iterate_phdr(count, &changes);
 	if (changes == heap->static_changes)
 		return 0;
-	for (unsigned int i = 0; i < heap->nr_statics; i++)
-		heap->statics[i].found = false;
+	for (unsigned int i = 0; i < heap->nr_variables; i++)
+		heap->variables[i].found = false;
 	dl_iterate_phdr(look_at, &look);
 	remove_lost(heap);
 	if (look.error)
@@ -155,7 +155,7 @@ int gh_statics_update(struct gh_heap *heap)
 }
 
 /* Has anything been loaded or unloaded? */
-bool gh_statics_changed(const struct gh_heap *heap)
+bool gh_variables_changed(const struct gh_heap *heap)
 {
 	uint64_t changes = 0;
 
@@ -166,9 +166,9 @@ bool gh_statics_changed(const struct gh_heap *heap)
 }
 
 /* In a child, whose attachment is new. Called under gh_lock. */
-void gh_statics_forget(struct gh_heap *heap)
+void gh_variables_forget(struct gh_heap *heap)
 {
-	heap->nr_statics = 0;
+	heap->nr_variables = 0;
 	heap->static_changes = 0;
 }
 
@@ -194,13 +194,13 @@ static int add_tls(struct dl_phdr_info *info, size_t size, void *arg)
 }
 
 /* Thread-local variables that the calling thread has at this moment. */
-void gh_statics_add_thread(struct gh_thread *t)
+void gh_variables_add_thread(struct gh_thread *t)
 {
 	dl_iterate_phdr(add_tls, t);
 }
 
 /* Forget them; t->pub.heap is still set. */
-void gh_statics_remove_thread(struct gh_thread *t)
+void gh_variables_remove_thread(struct gh_thread *t)
 {
 	while (t->nr_tls)
 		change(gh_heap_of(t->pub.heap), GOHEAP_IOC_RANGE_REMOVE,
@@ -208,7 +208,7 @@ void gh_statics_remove_thread(struct gh_thread *t)
 }
 
 /**
- * goheap_update_statics() - look for variables of newly loaded libraries
+ * goheap_update_variables() - look for variables of newly loaded libraries
  * @h: the heap
  *
  * Needed only where references are stored in variables of a library before the
@@ -216,12 +216,12 @@ void gh_statics_remove_thread(struct gh_thread *t)
  *
  * Return: 0, or -1 with errno ENOMEM or ENOSPC.
  */
-int goheap_update_statics(struct goheap *h)
+int goheap_update_variables(struct goheap *h)
 {
 	int ret;
 
 	pthread_mutex_lock(&gh_lock);
-	ret = gh_statics_update(gh_heap_of(h));
+	ret = gh_variables_update(gh_heap_of(h));
 	pthread_mutex_unlock(&gh_lock);
 	return ret;
 }
