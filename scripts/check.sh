@@ -99,7 +99,7 @@ check_kernel_doc()
 
 check_clang_format()
 {
-	files 'userlib/*.[ch]' |
+	files 'userlib/*.[ch]' 'userlib/*.[ch]pp' |
 	on_files clang-format-14 --dry-run -Werror --style=file
 }
 
@@ -111,7 +111,7 @@ check_spelling()
 
 check_shell()
 {
-	{ files 'scripts/*.sh' .ci/run; } | on_files shellcheck -x &&
+	{ files 'scripts/*.sh' 'userlib/*.sh' .ci/run; } | on_files shellcheck -x &&
 	{ files selftests/qemu/init selftests/qemu/demo; } |
 	on_files shellcheck --shell=dash
 }

@@ -12,7 +12,7 @@ set -euo pipefail
 
 # shellcheck disable=SC2034 # read through the name, below
 {
-build=(gcc make libc6-dev kmod rsync linux-headers-cloud-amd64)
+build=(gcc g++ make libc6-dev kmod rsync linux-headers-cloud-amd64)
 run=("${build[@]}" busybox-static cpio qemu-system-x86)
 kernel=(linux-source-6.1 bc bison flex libelf-dev libssl-dev perl xz-utils)
 test=("${run[@]}" "${kernel[@]}" clang-14 libclang-rt-14-dev)

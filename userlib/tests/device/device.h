@@ -60,7 +60,7 @@ void test_trace(struct goheap *h);
 void test_plain_locals(struct goheap *h);
 void test_plain_variables(struct goheap *h);
 void test_sizes(struct goheap *h);
-void test_tiny(struct goheap *h);
+void test_tiny_objects(struct goheap *h);
 void test_exact(struct goheap *h);
 void test_ranges(struct goheap *h);
 void test_coroutines(struct goheap *h);

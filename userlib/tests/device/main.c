@@ -46,7 +46,7 @@ static const struct {
 	{ "static and thread-local variables keep objects",
 	  test_plain_variables, 0 },
 	{ "every size from the cache", test_sizes, 0 },
-	{ "tiny objects share blocks", test_tiny, 0 },
+	{ "tiny objects share blocks", test_tiny_objects, 0 },
 	{ "the number of allocations is exact", test_exact, 0 },
 	{ "memory of malloc() keeps what it is told to", test_ranges, 0 },
 	{ "coroutines", test_coroutines, 0 },

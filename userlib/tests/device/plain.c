@@ -117,7 +117,7 @@ void test_sizes(struct goheap *h)
 	EXPECT(is_object(h, kept[1]) && is_object(h, kept[199]));
 }
 
-void test_tiny(struct goheap *h)
+void test_tiny_objects(struct goheap *h)
 {
 	uint64_t before = mallocs(h), shared = 0;
 	goheap_ref refs[3000];
