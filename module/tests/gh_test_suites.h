@@ -13,6 +13,7 @@ extern struct kunit_suite * const gh_test_gh_heap_suite;
 extern struct kunit_suite * const gh_test_gh_malloc_suite;
 extern struct kunit_suite * const gh_test_gh_sweep_suite;
 extern struct kunit_suite * const gh_test_gh_mark_suite;
+extern struct kunit_suite * const gh_test_gh_stack_suite;
 extern struct kunit_suite * const gh_test_gh_gc_suite;
 
 static struct kunit_suite * const * const suites[] = {
@@ -26,5 +27,6 @@ static struct kunit_suite * const * const suites[] = {
 	&gh_test_gh_malloc_suite,
 	&gh_test_gh_sweep_suite,
 	&gh_test_gh_mark_suite,
+	&gh_test_gh_stack_suite,
 	&gh_test_gh_gc_suite,
 };

@@ -619,7 +619,8 @@ TEST_F(abi, info)
 	EXPECT_EQ(sizeof(a), a.size);
 	EXPECT_EQ(GOHEAP_ABI, a.abi);
 	EXPECT_EQ(GOHEAP_FEATURE_ROOTS | GOHEAP_FEATURE_HANDLE_STACKS |
-		  GOHEAP_FEATURE_MEMORY_LIMIT, a.features);
+		  GOHEAP_FEATURE_MEMORY_LIMIT | GOHEAP_FEATURE_MANAGED_STACKS,
+		  a.features);
 	EXPECT_NE(a.heap_id, b.heap_id);
 	EXPECT_NE(0, a.tag);
 	EXPECT_NE(0, b.tag);
