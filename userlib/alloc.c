@@ -27,7 +27,7 @@ static uint32_t alloc_into(struct gh_heap *heap, int layout, size_t bytes,
 
 	if (gh_ioctl(&heap->pub, GOHEAP_IOC_ALLOC, &alloc))
 		return 0;
-	gh_trace(heap, alloc.cycles);
+	gh_saw_cycles(heap, alloc.cycles);
 	return alloc.done;
 }
 

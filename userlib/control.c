@@ -24,7 +24,7 @@ int goheap_gc(struct goheap *h)
 
 	if (ioctl(goheap_fd(h), GOHEAP_IOC_COLLECT, &collect))
 		return -1;
-	gh_trace(gh_heap_of(h), collect.cycles);
+	gh_saw_cycles(gh_heap_of(h), collect.cycles);
 	return 0;
 }
 

@@ -4,8 +4,8 @@
  *
  * Locks, outermost first:
  *
- *  1. gh_lock: the list of heaps, each heap's list of threads and its mapping.
- *     Held across fork().
+ *  1. gh_lock: the list of heaps, each heap's lists of threads and of managed
+ *     stacks and its mapping. Held across fork().
  *  2. gh_heap.trace_lock: the cycle traced last.
  *
  * A thread's own state is used by that thread without a lock; others touch it
@@ -26,6 +26,10 @@
 #define GH_LOCALS_BYTES (64UL << 20)
 #define GH_CACHE_STACK_BYTES (16UL << 20)
 
+/* Bytes of a managed stack: the first, and the last unless it is said. */
+#define GH_HSTACK_MIN 2048
+#define GH_HSTACK_MAX GOHEAP_STACK_MAX
+
 /* A cache asks for so many objects first, then for twice as many each time. */
 #define GH_BATCH_MIN 8
 #define GH_BATCH_MAX 256
@@ -40,7 +44,11 @@
  * @info: answer of GOHEAP_IOC_INFO
  * @attached: the objects are mapped in this process
  * @max_stack: bytes of the next thread's locals; atomic
+ * @max_hstack: bytes that managed stacks grow to; atomic
+ * @cycles: completed collections, modulo 2^32, as of the kernel's last answer;
+ *	atomic
  * @threads: list of thread states; gh_lock
+ * @hstacks: list of managed stacks; gh_lock
  * @next: next open heap; gh_lock
  * @gctrace: GODEBUG=gctrace=1
  * @traced: number of the last cycle written to stderr; atomic, changes under
@@ -53,7 +61,10 @@ struct gh_heap {
 	struct goheap_info info;
 	bool attached;
 	size_t max_stack;
+	size_t max_hstack;
+	uint32_t cycles;
 	struct gh_thread *threads;
+	struct gh_hstack *hstacks;
 	struct gh_heap *next;
 	bool gctrace;
 	uint64_t traced;
@@ -80,11 +91,37 @@ struct gh_thread {
 	struct gh_thread **heap_prev;
 };
 
+/**
+ * struct gh_hstack - a managed stack
+ * @pub: what inline functions see; its heap is NULL once the stack is lost
+ * @ref: the object
+ * @bytes: its size
+ * @root: number of the root that keeps it
+ * @cycle: gh_cycles() when the size changed last, or when that was considered
+ * @next: next managed stack of the heap; gh_lock
+ * @prev: where the heap's list refers to this one; gh_lock
+ */
+struct gh_hstack {
+	struct goheap_hstack pub;
+	goheap_ref ref;
+	size_t bytes;
+	uint32_t root;
+	uint32_t cycle;
+	struct gh_hstack *next;
+	struct gh_hstack **prev;
+};
+
 extern pthread_mutex_t gh_lock;
 
 static inline struct gh_heap *gh_heap_of(const struct goheap *h)
 {
 	return (struct gh_heap *)h;
+}
+
+/* Completed collections, modulo 2^32, as far as the library knows. */
+static inline uint32_t gh_cycles(const struct gh_heap *heap)
+{
+	return __atomic_load_n(&heap->cycles, __ATOMIC_RELAXED);
 }
 
 /* error.c */
@@ -101,6 +138,9 @@ struct gh_thread *gh_thread_find(struct goheap *h);
 struct gh_thread *gh_thread_get(struct goheap *h);
 void gh_threads_close(struct gh_heap *heap);
 void gh_threads_after_fork(struct gh_heap *heaps);
+
+/* hstack.c */
+void gh_hstacks_lose(struct gh_heap *heap);
 
 /* cache.c */
 #define GH_CACHES_MIN 64
@@ -137,11 +177,15 @@ size_t gh_trace_format(char *line, size_t size, const struct goheap_cycle *c);
 void gh_trace_init(struct gh_heap *heap);
 void gh_trace_new(struct gh_heap *heap);
 
-/* Write the lines of collections that ended since the last call, if asked. */
-static inline void gh_trace(struct gh_heap *heap, uint32_t cycles)
+/*
+ * The kernel's answer says how many collections have ended: remember that, and
+ * write the lines of those that ended since the last call, if asked.
+ */
+static inline void gh_saw_cycles(struct gh_heap *heap, uint32_t cycles)
 {
 	uint64_t traced = __atomic_load_n(&heap->traced, __ATOMIC_RELAXED);
 
+	__atomic_store_n(&heap->cycles, cycles, __ATOMIC_RELAXED);
 	if (heap->gctrace && (uint32_t)traced != cycles)
 		gh_trace_new(heap);
 }
