@@ -27,7 +27,7 @@ mkdir -p "$BUILD/logs"
 }
 
 files=("/goheap.ko=$ko")
-for program in hello wordindex binarytrees gcbench lru; do
+for program in hello wordindex binarytrees gcbench coroutines lru; do
 	files+=("/bin/$program=$BUILD/userlib/examples/$program")
 done
 

@@ -58,6 +58,18 @@ void goheap_store_marking(struct goheap *h, goheap_ref *slot, goheap_ref ref)
 	__atomic_store_n(slot, ref, __ATOMIC_RELEASE);
 }
 
+/* Slots are about to be dropped from a stack, and the collector marks. */
+void goheap_drop_marking(struct goheap *h, struct goheap_stack *stack,
+			 uint64_t from, uint64_t to)
+{
+	struct gh_thread *t = gh_thread_get(h);
+
+	if (!t)
+		wait_for_end(h);
+	while (t && from-- > to)
+		shade(h, t, goheap_load(h, &stack->slots[from]));
+}
+
 /* goheap_store() that has seen marking begin after its first look. */
 void goheap_store_late(struct goheap *h, goheap_ref old, goheap_ref ref)
 {

@@ -111,15 +111,17 @@ goheap_ref goheap_local(struct goheap *h, goheap_ref ref)
 }
 
 /**
- * goheap_set_max_stack() - limit of the locals of a thread
+ * goheap_set_max_stack() - limit of the locals of a thread and of managed stacks
  * @h: the heap
- * @bytes: largest size in bytes of a thread's locals, 8 for each; rounded up
- *	to whole pages
+ * @bytes: largest size in bytes, 8 for each slot; rounded up to whole pages
  *
- * Holds for threads that first use the heap after the call. The default is
- * 64 MiB; memory is used only for what is in use.
+ * Holds for the locals of threads that first use the heap after the call, and
+ * for the growth of all managed stacks (goheap_hstack_push()) from then on; one
+ * that is larger stays as it is. Until the first call the locals of a thread
+ * have 64 MiB, and managed stacks grow to GOHEAP_STACK_MAX, 1 GiB. Memory is
+ * used only for what is in use.
  *
- * Return: the limit before the call, or 0 with errno EINVAL for a limit of 0 or
+ * Return: the limit of locals before the call, or 0 with errno EINVAL for a limit of 0 or
  * above GOHEAP_STACK_MAX.
  */
 size_t goheap_set_max_stack(struct goheap *h, size_t bytes)
@@ -132,6 +134,7 @@ size_t goheap_set_max_stack(struct goheap *h, size_t bytes)
 		return 0;
 	}
 	bytes = (bytes + page - 1) & ~(page - 1);
+	__atomic_store_n(&gh_heap_of(h)->max_hstack, bytes, __ATOMIC_RELAXED);
 	return __atomic_exchange_n(&gh_heap_of(h)->max_stack, bytes,
 				   __ATOMIC_RELAXED);
 }

@@ -5,8 +5,9 @@
  * fork(): mappings of a heap are not inherited. A child maps each open heap
  * again before fork() returns there, at the same address, which no one else
  * can have taken yet unless an earlier fork handler did; so pointers into the
- * heap usually hold in the child. It starts without roots and handle stacks;
- * the parent's, which still keep the objects, are the parent's to drop.
+ * heap usually hold in the child. It starts without roots, handle stacks and
+ * managed stacks; the parent's, which still keep the objects, are the parent's
+ * to drop.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -80,6 +81,7 @@ void gh_heaps_after_fork(void)
 	gh_threads_after_fork(heaps);
 	for (heap = heaps; heap; heap = heap->next) {
 		heap->attached = false;
+		gh_hstacks_lose(heap);
 		gh_variables_forget(heap);
 		if (!map_objects(heap))
 			gh_variables_update(heap);
@@ -188,6 +190,7 @@ static struct goheap *open_fd(int fd, bool precise)
 		return NULL;
 	heap->fd = fd;
 	heap->max_stack = GH_LOCALS_BYTES;
+	heap->max_hstack = GH_HSTACK_MAX;
 	pthread_mutex_init(&heap->trace_lock, NULL);
 	heap->precise = precise;
 	if (get_info(fd, &heap->info) || map_status(heap) ||
@@ -347,8 +350,9 @@ int goheap_attach(struct goheap *h)
  * goheap_close() - close a heap
  * @h: the heap, or NULL
  *
- * Drops the process's roots and handle stacks, and all pointers into the heap
- * become invalid. The heap itself ends when no process has it any more. No
+ * Drops the process's roots, handle stacks and managed stacks, and all pointers
+ * into the heap become invalid. Of a managed stack goheap_hstack_free() is left
+ * to be called. The heap itself ends when no process has it any more. No
  * other thread may use the heap during the call or later.
  */
 void goheap_close(struct goheap *h)
@@ -365,6 +369,7 @@ void goheap_close(struct goheap *h)
 		;
 	*link = heap->next;
 	gh_threads_close(heap);
+	gh_hstacks_lose(heap);
 	pthread_mutex_unlock(&gh_lock);
 	close(heap->fd);
 	unmap(heap);

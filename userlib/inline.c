@@ -26,3 +26,18 @@ extern inline void goheap_stack_switch(struct goheap *h);
 extern inline goheap_ref goheap_new(struct goheap *h, int layout, size_t bytes);
 extern inline goheap_frame goheap_frame_begin(struct goheap *h);
 extern inline void goheap_frame_end(struct goheap *h, goheap_frame frame);
+extern inline void goheap__drop(struct goheap *h, struct goheap_stack *stack,
+				uint64_t from, uint64_t to);
+extern inline int goheap_hstack_push(struct goheap_hstack *s, goheap_ref ref);
+extern inline goheap_ref goheap_hstack_pop(struct goheap_hstack *s);
+extern inline goheap_ref goheap_hstack_get(const struct goheap_hstack *s,
+					   uint64_t i);
+extern inline int goheap_hstack_set(struct goheap_hstack *s, uint64_t i,
+				    goheap_ref ref);
+extern inline goheap_ref goheap_hstack_peek(const struct goheap_hstack *s);
+extern inline uint64_t goheap_hstack_depth(const struct goheap_hstack *s);
+extern inline size_t goheap_hstack_size(const struct goheap_hstack *s);
+extern inline goheap_frame
+goheap_hstack_frame_begin(const struct goheap_hstack *s);
+extern inline void goheap_hstack_frame_end(struct goheap_hstack *s,
+					   goheap_frame frame);

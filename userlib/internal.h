@@ -4,8 +4,8 @@
  *
  * Locks, outermost first:
  *
- *  1. gh_lock: the list of heaps, each heap's list of threads and its mapping.
- *     Held across fork().
+ *  1. gh_lock: the list of heaps, each heap's lists of threads and of managed
+ *     stacks and its mapping. Held across fork().
  *  2. gh_heap.trace_lock: the cycle traced last.
  *
  * A thread's own state is used by that thread without a lock; others touch it
@@ -24,6 +24,10 @@
 
 /* Bytes of address space of a thread's handle stacks. */
 #define GH_LOCALS_BYTES (64UL << 20)
+
+/* Bytes of a managed stack: the first, and the last unless it is said. */
+#define GH_HSTACK_MIN 2048
+#define GH_HSTACK_MAX GOHEAP_STACK_MAX
 
 /* Leases of a thread, and the bytes of its control pages. */
 #define GH_NR_LEASES 256
@@ -47,7 +51,9 @@
  * @nr_variables: length of @variables; gh_lock
  * @static_changes: what the dynamic linker had done when they were registered
  * @max_stack: bytes of the next thread's locals; atomic
+ * @max_hstack: bytes that managed stacks grow to; atomic
  * @threads: list of thread states; gh_lock
+ * @hstacks: list of managed stacks; gh_lock
  * @next: next open heap; gh_lock
  * @gctrace: GODEBUG=gctrace=1
  * @traced: number of the last cycle written to stderr; atomic, changes under
@@ -64,7 +70,9 @@ struct gh_heap {
 	unsigned int nr_variables;
 	uint64_t static_changes;
 	size_t max_stack;
+	size_t max_hstack;
 	struct gh_thread *threads;
+	struct gh_hstack *hstacks;
 	struct gh_heap *next;
 	bool gctrace;
 	uint64_t traced;
@@ -95,11 +103,38 @@ struct gh_thread {
 	struct gh_thread **heap_prev;
 };
 
+/**
+ * struct gh_hstack - a managed stack
+ * @pub: what inline functions see; its heap is NULL once the stack is lost
+ * @ref: the object
+ * @bytes: its size
+ * @root: number of the root that keeps it
+ * @cycle: gh_cycles() when the size changed last, or when that was considered
+ * @next: next managed stack of the heap; gh_lock
+ * @prev: where the heap's list refers to this one; gh_lock
+ */
+struct gh_hstack {
+	struct goheap_hstack pub;
+	goheap_ref ref;
+	size_t bytes;
+	uint32_t root;
+	uint32_t cycle;
+	struct gh_hstack *next;
+	struct gh_hstack **prev;
+};
+
 extern pthread_mutex_t gh_lock;
 
 static inline struct gh_heap *gh_heap_of(const struct goheap *h)
 {
 	return (struct gh_heap *)h;
+}
+
+/* Completed collections, modulo 2^32. */
+static inline uint32_t gh_cycles(const struct gh_heap *heap)
+{
+	return (uint32_t)__atomic_load_n(&heap->pub.status->cycles,
+					 __ATOMIC_RELAXED);
 }
 
 /* error.c */
@@ -117,6 +152,9 @@ struct gh_thread *gh_thread_get(struct goheap *h);
 bool gh_thread_locals(struct gh_thread *t);
 void gh_threads_close(struct gh_heap *heap);
 void gh_threads_after_fork(struct gh_heap *heaps);
+
+/* hstack.c */
+void gh_hstacks_lose(struct gh_heap *heap);
 
 /* cache.c */
 #define GH_CACHES_MIN 64

@@ -10,7 +10,8 @@
  *    registers and stacks are looked at, and a reference or a pointer to any
  *    byte of an object keeps it, or
  *  - a static or thread-local variable of the program or a library, or
- *  - a root made by goheap_root_add(), a managed stack, or
+ *  - a root made by goheap_root_add(), or
+ *  - a managed stack that the program pushed it on, see goheap_hstack_new(), or
  *  - an object that lives, through a word that its layout calls a reference.
  *
  * Memory of malloc() is not looked at unless goheap_range_add() says so. What
@@ -475,6 +476,198 @@ GOHEAP_INLINE void goheap_frame_end(struct goheap *h, goheap_frame frame)
 		goheap_frame_end_slow(h, frame);
 	else if (t->locals && frame < t->locals->top)
 		__atomic_store_n(&t->locals->top, frame, __ATOMIC_RELEASE);
+}
+
+/* Managed stacks: hstack.c */
+
+/**
+ * struct goheap_hstack - a managed stack
+ * @heap: its heap; NULL if the stack is lost: the heap was closed, or the stack
+ *	is that of the process that this one was forked from
+ * @stack: the object that is the stack at the moment
+ * @top: number of slots in use
+ * @nr_slots: number of slots
+ * @low: with so many slots in use a pop looks whether the stack is too large
+ *
+ * The members are for the inline functions below.
+ */
+struct goheap_hstack {
+	struct goheap *heap;
+	struct goheap_stack *stack;
+	uint64_t top;
+	uint64_t nr_slots;
+	uint64_t low;
+};
+
+struct goheap_hstack *goheap_hstack_new(struct goheap *h);
+void goheap_hstack_free(struct goheap_hstack *s);
+goheap_ref goheap_hstack_slot_ref(const struct goheap_hstack *s, uint64_t i);
+int64_t goheap_hstack_slot_index(const struct goheap_hstack *s, goheap_ref ref);
+
+int goheap_hstack_push_slow(struct goheap_hstack *s, goheap_ref ref);
+goheap_ref goheap_hstack_pop_slow(struct goheap_hstack *s);
+void goheap_hstack_frame_end_slow(struct goheap_hstack *s, goheap_frame frame);
+int goheap_hstack_no_slot(const struct goheap_hstack *s, uint64_t i);
+
+void goheap_drop_marking(struct goheap *h, struct goheap_stack *stack,
+			 uint64_t from, uint64_t to);
+
+/*
+ * Let the top of a stack fall; the barrier of what is dropped. If marking
+ * begins after the test, what the thread has of it is in its registers.
+ */
+GOHEAP_INLINE void goheap__drop(struct goheap *h, struct goheap_stack *stack,
+				uint64_t from, uint64_t to)
+{
+	if (GOHEAP__UNLIKELY(
+		    __atomic_load_n(&h->status->marking, __ATOMIC_RELAXED)))
+		goheap_drop_marking(h, stack, from, to);
+	__atomic_store_n(&stack->top, to, __ATOMIC_RELEASE);
+}
+
+/**
+ * goheap_hstack_push() - push a reference or a number
+ * @s: the stack
+ * @ref: a reference that something keeps, 0, or a number without the heap's tag
+ *	in its upper 16 bits, such as those from -2^47 to 2^47 - 1
+ *
+ * A full stack grows: it is copied to an object of twice the size, and all
+ * references to its own slots that are on it, @ref included, are rewritten.
+ *
+ * Return: 0, or -1 with the stack as it was and errno ENOSPC if it may not grow
+ * (see goheap_set_max_stack()), ENOTCONN if it is lost, else as goheap_new().
+ */
+GOHEAP_INLINE int goheap_hstack_push(struct goheap_hstack *s, goheap_ref ref)
+{
+	uint64_t top = s->top;
+
+	if (top >= s->nr_slots)
+		return goheap_hstack_push_slow(s, ref);
+	goheap_store(s->heap, &s->stack->slots[top], ref);
+	__atomic_store_n(&s->stack->top, top + 1, __ATOMIC_RELEASE);
+	s->top = top + 1;
+	return 0;
+}
+
+/**
+ * goheap_hstack_pop() - take the top slot off
+ * @s: the stack
+ *
+ * The stack does not keep the object any more. What is needed longer is read
+ * with goheap_hstack_peek() and stored elsewhere first.
+ *
+ * Return: what was in the slot; 0 with errno EINVAL from an empty stack.
+ */
+GOHEAP_INLINE goheap_ref goheap_hstack_pop(struct goheap_hstack *s)
+{
+	uint64_t top = s->top;
+	goheap_ref ref;
+
+	if (top <= s->low)
+		return goheap_hstack_pop_slow(s);
+	ref = goheap_load(s->heap, &s->stack->slots[top - 1]);
+	s->top = top - 1;
+	goheap__drop(s->heap, s->stack, top, top - 1);
+	return ref;
+}
+
+/**
+ * goheap_hstack_get() - read a slot
+ * @s: the stack
+ * @i: which one, from 0 for the one that was pushed first
+ *
+ * Return: what is in the slot; 0 with errno EINVAL if it is not in use.
+ */
+GOHEAP_INLINE goheap_ref goheap_hstack_get(const struct goheap_hstack *s,
+					   uint64_t i)
+{
+	if (i < s->top)
+		return goheap_load(s->heap, &s->stack->slots[i]);
+	goheap_hstack_no_slot(s, i);
+	return 0;
+}
+
+/**
+ * goheap_hstack_set() - change a slot
+ * @s: the stack
+ * @i: which one, from 0 for the one that was pushed first
+ * @ref: as for goheap_hstack_push()
+ *
+ * Return: 0, or -1 with errno EINVAL if the slot is not in use.
+ */
+GOHEAP_INLINE int goheap_hstack_set(struct goheap_hstack *s, uint64_t i,
+				    goheap_ref ref)
+{
+	if (i >= s->top)
+		return goheap_hstack_no_slot(s, i);
+	goheap_store(s->heap, &s->stack->slots[i], ref);
+	return 0;
+}
+
+/**
+ * goheap_hstack_peek() - read the top slot
+ * @s: the stack
+ *
+ * Return: what is in the slot; 0 with errno EINVAL if the stack is empty.
+ */
+GOHEAP_INLINE goheap_ref goheap_hstack_peek(const struct goheap_hstack *s)
+{
+	return goheap_hstack_get(s, s->top - 1);
+}
+
+/**
+ * goheap_hstack_depth() - number of slots in use
+ * @s: the stack
+ *
+ * Return: the number.
+ */
+GOHEAP_INLINE uint64_t goheap_hstack_depth(const struct goheap_hstack *s)
+{
+	return s->top;
+}
+
+/**
+ * goheap_hstack_size() - size of a stack
+ * @s: the stack
+ *
+ * Return: bytes of the object that is the stack at the moment, 0 if it is lost.
+ */
+GOHEAP_INLINE size_t goheap_hstack_size(const struct goheap_hstack *s)
+{
+	return s->heap ? (s->nr_slots + 1) * sizeof(goheap_ref) : 0;
+}
+
+/**
+ * goheap_hstack_frame_begin() - begin a frame on a managed stack
+ * @s: the stack
+ *
+ * Return: what goheap_hstack_frame_end() needs.
+ */
+GOHEAP_INLINE goheap_frame
+goheap_hstack_frame_begin(const struct goheap_hstack *s)
+{
+	return s->top;
+}
+
+/**
+ * goheap_hstack_frame_end() - end a frame on a managed stack
+ * @s: the stack
+ * @frame: result of goheap_hstack_frame_begin()
+ *
+ * Takes off what was pushed since the frame began. Frames that began later end
+ * with it.
+ */
+GOHEAP_INLINE void goheap_hstack_frame_end(struct goheap_hstack *s,
+					   goheap_frame frame)
+{
+	if (frame >= s->top)
+		return;
+	if (frame < s->low) {
+		goheap_hstack_frame_end_slow(s, frame);
+		return;
+	}
+	goheap__drop(s->heap, s->stack, s->top, frame);
+	s->top = frame;
 }
 
 /* Roots: roots.c */

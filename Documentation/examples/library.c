@@ -88,6 +88,28 @@ static goheap_ref table_new(size_t n)
 }
 /* [end array] */
 
+/* [hstack] */
+/* The same sum without recursion; the tree keeps what was popped. */
+static long tree_sum_flat(struct goheap_hstack *todo, goheap_ref ref)
+{
+	long sum = 0;
+
+	if (goheap_hstack_push(todo, ref))
+		return -1;
+	while (goheap_hstack_depth(todo)) {
+		const struct tree *t = goheap_ptr(h, goheap_hstack_pop(todo));
+
+		if (!t)
+			continue;
+		sum += t->key;
+		if (goheap_hstack_push(todo, goheap_load(h, &t->left)) ||
+		    goheap_hstack_push(todo, goheap_load(h, &t->right)))
+			return -1;
+	}
+	return sum;
+}
+/* [end hstack] */
+
 /* [child] */
 /* A child shares the heap; what it needs it roots itself. */
 static int sum_in_child(goheap_ref tree)
@@ -117,6 +139,7 @@ static int fail(const char *what)
 int main(void)
 {
 	goheap_ref top, left, table;
+	struct goheap_hstack *todo;
 	struct tree *t;
 	uint32_t root;
 
@@ -136,6 +159,14 @@ int main(void)
 	/* [end root] */
 	if (goheap_gc(h) || sum_in_child(top))
 		return fail("child");
+	/* [hstack new] */
+	todo = goheap_hstack_new(h);
+	if (!todo)
+		return fail("stack");
+	if (tree_sum_flat(todo, top) != tree_sum(top))
+		return fail("sum");
+	goheap_hstack_free(todo);
+	/* [end hstack new] */
 	left = tree_take_left(t);
 	table = table_new(100);
 	if (!table)

@@ -50,6 +50,15 @@
 #define GH_LEASE_WORDS		32
 #define GH_MAX_LEASES		256
 
+/*
+ * Layouts that every heap has: objects without references, and managed stacks.
+ * A stack is larger than the slots that are scanned with one mask, so that the
+ * loop over those need not ask.
+ */
+#define GH_LAYOUT_NOSCAN	0
+#define GH_LAYOUT_STACK		1
+#define GH_STACK_MIN		1024
+
 /* Requests below this many pages go through the per-CPU page cache. */
 #define GH_PAGECACHE_PAGES	64
 #define GH_PAGECACHE_MAX	(GH_PAGECACHE_PAGES / 4)

@@ -14,6 +14,11 @@
  * share spans. Words of a slot behind the object's end are zero unless the
  * program wrote there, and zero is nil.
  *
+ * Two layouts are there from the beginning: that of objects without references,
+ * and that of managed stacks. The objects of the latter say themselves how much
+ * of them is in use, so nothing shares their span classes, and no program can
+ * register the layout: an array of references is another one.
+ *
  * Both tables only grow. An entry is made under gh_heap.lock, is constant from
  * then on and lives as long as the heap; readers find it without a lock
  * through a pointer that is published last.
@@ -44,13 +49,14 @@ static s64 mask_length(const u64 *mask, u32 nr_bits)
 	return len;
 }
 
+/* One that a program has registered. */
 static struct gh_layout *layout_find(struct gh_heap *heap, u64 elem_size,
 				     u32 nr_bits, const u64 *mask)
 {
 	u32 i;
 
 	lockdep_assert_held(&heap->lock);
-	for (i = 0; i < heap->nr_layouts; i++) {
+	for (i = GH_LAYOUT_STACK + 1; i < heap->nr_layouts; i++) {
 		struct gh_layout *l = heap->layouts[i];
 
 		if (l->elem_size == elem_size && l->nr_bits == nr_bits &&
@@ -134,14 +140,14 @@ int gh_layout_register(struct gh_heap *heap, u64 elem_size, u32 nr_bits,
 }
 
 /**
- * gh_layout_init() - give a new heap layout 0, that of objects without
- *	references
+ * gh_layout_init() - give a new heap the layouts that every heap has
  * @heap: heap being made
  *
  * Return: 0 or -ENOMEM.
  */
 int gh_layout_init(struct gh_heap *heap)
 {
+	const u64 mask = 1;
 	struct gh_layout *l;
 
 	heap->layouts = kvcalloc(GH_MAX_LAYOUTS, sizeof(*heap->layouts),
@@ -155,6 +161,8 @@ int gh_layout_init(struct gh_heap *heap)
 		    GH_MAX_SPANCLASSES * sizeof(void *));
 	mutex_lock(&heap->lock);
 	l = layout_add(heap, 8, 0, NULL);
+	if (!IS_ERR(l))
+		l = layout_add(heap, 8, 1, &mask);
 	mutex_unlock(&heap->lock);
 	return PTR_ERR_OR_ZERO(l);
 }
@@ -204,6 +212,7 @@ static struct gh_spanclass *spanclass_new(struct gh_heap *heap,
 		return NULL;
 	sc->sizeclass = sizeclass;
 	sc->layout = l;
+	sc->stack = l->id == GH_LAYOUT_STACK;
 	sc->npages = c->npages;
 	sc->elemsize = c->size;
 	sc->divmul = c->divmul;
@@ -225,7 +234,7 @@ static struct gh_spanclass *spanclass_new(struct gh_heap *heap,
 static bool spanclass_same(const struct gh_spanclass *a,
 			   const struct gh_spanclass *b)
 {
-	if (a->ptr_words != b->ptr_words)
+	if (a->ptr_words != b->ptr_words || a->stack != b->stack)
 		return false;
 	if (!a->ptr_words)
 		return true;

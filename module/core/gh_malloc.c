@@ -423,6 +423,8 @@ static int alloc_ctx_init(struct gh_heap *heap, struct alloc_ctx *ctx,
 	if (!count || count > GH_MAX_BATCH ||
 	    bytes > gh_max_object(heap->aspace))
 		return -EINVAL;
+	if (layout == GH_LAYOUT_STACK && bytes < GH_STACK_MIN)
+		return -EINVAL;
 	if (bytes > GH_MAX_SMALL_SIZE && !object_fits(heap, bytes))
 		return -ENOMEM;
 	ctx->bytes = max_t(u64, bytes, 1);
@@ -444,8 +446,8 @@ static int alloc_ctx_init(struct gh_heap *heap, struct alloc_ctx *ctx,
  *
  * Starts a cycle and waits for it when one is due.
  * Context: may sleep; no lock held.
- * Return: 0 with b->nr objects, at least one; without any: -EINVAL, -ENOENT
- * (layout), -ENOMEM, -ENOSPC (heap addresses, span classes), -EINTR if the
+ * Return: 0 with b->nr objects, at least one; without any: -EINVAL (also for a
+ * managed stack of less than GH_STACK_MIN bytes), -ENOENT (layout), -ENOMEM, -ENOSPC (heap addresses, span classes), -EINTR if the
  * caller is being killed.
  */
 int gh_malloc(struct gh_heap *heap, u32 layout, u64 bytes, u32 count,

@@ -26,6 +26,10 @@
  * each stage prefetching what the next one needs; references into the span
  * being scanned take no detour.
  *
+ * A managed stack is an object whose first word counts the words in use behind
+ * it. Only those are looked at, and only those with the heap's tag: the others
+ * are numbers of the program's, and no error.
+ *
  * Every word of an object, and every root, may have been written by a hostile
  * program. Each is read once. A value is a reference if it has the heap's tag
  * and lies in a slot that is allocated; anything else but zero is counted and
@@ -238,12 +242,47 @@ static void scan_block(struct gh_mark *m, u64 off, u64 mask)
 			   room, mask & ~here);
 }
 
+/* Scan words of which those without the heap's tag are not references. */
+static void scan_tagged(struct gh_mark *m, const u64 *p, u64 nr)
+{
+	u64 i;
+
+	for (i = 0; i < nr; i++) {
+		u64 word = READ_ONCE(p[i]);
+
+		if (word >> 48 == m->tag)
+			discover(m, word);
+	}
+}
+
+/* Scan the slots in use of a managed stack, page by page. */
+static void scan_stack(struct gh_mark *m, u64 off, u64 bytes)
+{
+	u64 *top = gh_heap_kaddr(m->heap, off);
+	u64 slots = bytes / 8 - 1;
+	u64 nr = min_t(u64, READ_ONCE(*top), slots);
+	u64 pos = off + 8;
+	u64 end, next;
+
+	/* A program wrote top; the tables are not to be read beyond. */
+	end = pos + array_index_nospec(nr, slots + 1) * 8;
+	for (; pos < end; pos = next) {
+		next = min_t(u64, (pos & GH_PAGE_MASK) + GH_PAGE_SIZE, end);
+		scan_tagged(m, gh_heap_kaddr(m->heap, pos), (next - pos) / 8);
+		cond_resched();
+	}
+}
+
 /* Scan a small slot of more than 64 words, or in a span of several pages. */
 static void scan_wide(struct gh_mark *m, struct gh_span *s, u64 off)
 {
 	u32 nr = DIV_ROUND_UP(s->sc->ptr_words, 64);
 	u32 i;
 
+	if (s->sc->stack) {
+		scan_stack(m, off, s->elemsize);
+		return;
+	}
 	for (i = 0; i < nr; i++)
 		if (s->sc->mask[i])
 			scan_block(m, off + i * GH_BLOCK_BYTES,
@@ -273,6 +312,10 @@ static void scan_large(struct gh_mark *m, struct gh_span *s)
 	u64 elem;
 	u32 i;
 
+	if (s->sc->stack) {
+		scan_stack(m, s->base, s->elemsize);
+		return;
+	}
 	if (l->tile) {
 		scan_tiled(m, s, l->tile);
 		return;

@@ -476,7 +476,10 @@ void gh_mutator_destroy(struct gh_heap *heap, struct gh_mutator *mut)
 	kfree(mut);
 }
 
-/* Offer a barrier buffer to the marker and empty it. */
+/*
+ * Offer a barrier buffer to the marker and empty it. What a store replaced need
+ * not be a reference: a stack's slot above its top holds anything.
+ */
 static void mark_barrier(struct gh_control *c, struct gh_mark *m)
 {
 	u32 nr = min_t(u32, READ_ONCE(c->nr_barrier), GH_BARRIER_REFS);
@@ -488,7 +491,7 @@ static void mark_barrier(struct gh_control *c, struct gh_mark *m)
 
 		for (n = 0; n < BARRIER_BATCH && i < nr; n++)
 			refs[n] = READ_ONCE(c->barrier[i++]);
-		gh_mark_refs(m, refs, n, GH_ROOT_BATCH);
+		gh_mark_words(m, refs, n, NULL, 0, GH_ROOT_BATCH);
 	}
 	WRITE_ONCE(c->nr_barrier, 0);
 }

@@ -57,8 +57,9 @@ struct gh_spanclass;
  *	read with smp_load_acquire() without it
  * @mask: bit n: the word at n * 8 holds a reference
  *
- * Constant once published in gh_heap.layouts; freed with the heap. Layout 0
- * has no bits.
+ * Constant once published in gh_heap.layouts; freed with the heap.
+ * GH_LAYOUT_NOSCAN has no bits. GH_LAYOUT_STACK calls every word a reference;
+ * that its first word is a count of those in use is known to the marker.
  */
 struct gh_layout {
 	u32 id;
@@ -98,6 +99,7 @@ struct gh_central {
  * @layout: a layout that objects of this class have; several layouts with the
  *	same references in a slot share the span class
  * @ptr_words: words of a slot up to and with the last reference; 0 is noscan
+ * @stack: the objects are managed stacks, scanned up to the top they say
  * @mask0: the first 64 bits of @mask; all there is for slots up to 512 bytes
  * @mask: references of a whole slot; NULL for noscan and large objects
  * @same_size: next span class of this size class, for sharing
@@ -112,6 +114,7 @@ struct gh_spanclass {
 	u32 elemsize;
 	u32 divmul;
 	u32 ptr_words;
+	bool stack;
 	u64 mask0;
 	u64 *mask;
 	struct gh_layout *layout;

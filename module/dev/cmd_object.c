@@ -131,6 +131,9 @@ int goheap_cmd_alloc(struct goheap_file *gf, void *arg, bool may_write)
 	u64 *refs = small;
 	int err;
 
+	BUILD_BUG_ON(GOHEAP_LAYOUT_NOSCAN != GH_LAYOUT_NOSCAN);
+	BUILD_BUG_ON(GOHEAP_LAYOUT_STACK != GH_LAYOUT_STACK);
+	BUILD_BUG_ON(GOHEAP_MANAGED_STACK_MIN != GH_STACK_MIN);
 	if (a->flags || !a->count || a->count > GH_MAX_BATCH)
 		return -EINVAL;
 	if (!goheap_attached(gf))

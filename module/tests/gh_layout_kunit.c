@@ -139,6 +139,31 @@ static void gh_layout_sharing(struct kunit *test)
 			    sc_of(test, six, 100000));
 }
 
+/* The layout of managed stacks is nobody else's, and neither are its spans. */
+static void gh_layout_stack(struct kunit *test)
+{
+	static const u64 sizes[] = { 1024, 8192, 32768, 65536 };
+	struct gh_test_env *env = test->priv;
+	struct gh_layout *l = gh_layout_get(env->heap, GH_LAYOUT_STACK);
+	int refs = reg(test, l->elem_size, l->nr_bits, l->mask[0]);
+	int pair = reg(test, 16, 2, 0x3);
+	struct gh_spanclass *sc;
+	u32 i;
+
+	KUNIT_EXPECT_EQ(test, env->heap->nr_layouts, 4);
+	KUNIT_EXPECT_EQ(test, refs, GH_LAYOUT_STACK + 1);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		/* Either may be made first. */
+		if (i % 2)
+			sc_of(test, refs, sizes[i]);
+		sc = sc_of(test, GH_LAYOUT_STACK, sizes[i]);
+		KUNIT_EXPECT_TRUE(test, sc->stack);
+		KUNIT_EXPECT_FALSE(test, sc_of(test, refs, sizes[i])->stack);
+		KUNIT_EXPECT_FALSE(test, sc_of(test, pair, sizes[i])->stack);
+		KUNIT_EXPECT_EQ(test, sc->layout->id, GH_LAYOUT_STACK);
+	}
+}
+
 static struct kunit_case gh_layout_cases[] = {
 	KUNIT_CASE(gh_layout_noscan),
 	KUNIT_CASE(gh_layout_bounds),
@@ -148,6 +173,7 @@ static struct kunit_case gh_layout_cases[] = {
 	KUNIT_CASE(gh_layout_tiling),
 	KUNIT_CASE(gh_layout_cut),
 	KUNIT_CASE(gh_layout_sharing),
+	KUNIT_CASE(gh_layout_stack),
 	{}
 };
 

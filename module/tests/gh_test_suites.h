@@ -13,6 +13,7 @@ extern struct kunit_suite * const gh_test_gh_heap_suite;
 extern struct kunit_suite * const gh_test_gh_malloc_suite;
 extern struct kunit_suite * const gh_test_gh_sweep_suite;
 extern struct kunit_suite * const gh_test_gh_mark_suite;
+extern struct kunit_suite * const gh_test_gh_stack_suite;
 extern struct kunit_suite * const gh_test_gh_gc_suite;
 extern struct kunit_suite * const gh_test_gh_mutator_suite;
 
@@ -27,6 +28,7 @@ static struct kunit_suite * const * const suites[] = {
 	&gh_test_gh_malloc_suite,
 	&gh_test_gh_sweep_suite,
 	&gh_test_gh_mark_suite,
+	&gh_test_gh_stack_suite,
 	&gh_test_gh_gc_suite,
 	&gh_test_gh_mutator_suite,
 };

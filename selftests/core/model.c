@@ -14,6 +14,8 @@
  *     tiny block live and die with the block;
  *   - slots handed out and freed, bytes marked, bad references found are the
  *     numbers the model has, exactly;
+ *   - above the top of a managed stack nothing counts, nor does what has no
+ *     tag below it;
  *   - an allocation fails only if the model has made memory fail, or has set a
  *     ceiling that is really in the way, and leaves all the above true;
  *   - gh_check_heap() finds nothing.
@@ -37,13 +39,17 @@ bool model_is_ref(struct model *m, const struct object *o, u64 i)
 {
 	const struct layout *l = &m->layout[o->layout];
 
+	if (l->stack)
+		return i && i <= o->top;
 	return l->mask >> (i % l->words) & 1;
 }
 
-static u64 pattern_word(const struct object *o, u64 i)
+static u64 pattern_word(struct model *m, const struct object *o, u64 i)
 {
 	u64 x = (o->pattern + i) * 0x9e3779b97f4a7c15ULL;
 
+	if (m->layout[o->layout].stack && !i)
+		return o->top;
 	return x ^ x >> 31;
 }
 
@@ -101,12 +107,12 @@ static void fill(struct model *m, struct object *o)
 	if (o->tiny || o->bytes < 8) {
 		if (model_is_ref(m, o, 0))
 			return;
-		memset(model_word(m, o, 0), (u8)pattern_word(o, 0), o->bytes);
+		memset(model_word(m, o, 0), (u8)pattern_word(m, o, 0), o->bytes);
 		return;
 	}
 	for (i = 0; i < o->bytes / 8; i++)
 		if (!model_is_ref(m, o, i))
-			*model_word(m, o, i) = pattern_word(o, i);
+			*model_word(m, o, i) = pattern_word(m, o, i);
 }
 
 static u64 expected_word(struct model *m, const struct object *o, u64 i)
@@ -114,7 +120,7 @@ static u64 expected_word(struct model *m, const struct object *o, u64 i)
 	int e;
 
 	if (!model_is_ref(m, o, i))
-		return pattern_word(o, i);
+		return pattern_word(m, o, i);
 	for (e = 0; e < o->nr_edges; e++)
 		if (o->edge[e].word == i)
 			return o->edge[e].ref;
@@ -129,7 +135,7 @@ void model_verify(struct model *m, const struct object *o)
 	check(model_lookup(m, o->ref, &info));
 	check(info.base == o->base && info.bytes == o->slot_bytes);
 	if (o->tiny || o->bytes < 8) {
-		u8 byte = model_is_ref(m, o, 0) ? 0 : pattern_word(o, 0);
+		u8 byte = model_is_ref(m, o, 0) ? 0 : pattern_word(m, o, 0);
 
 		check(!memchr_inv(model_word(m, o, 0), byte, o->bytes));
 		return;
@@ -163,7 +169,8 @@ static u64 search(struct model *m)
 			u32 to = o->edge[e].to;
 
 			if (to == NOWHERE) {
-				bad += !!o->edge[e].ref;
+				bad += o->edge[e].ref &&
+				       !m->layout[o->layout].stack;
 			} else if (m->obj[to].seen != m->search) {
 				m->obj[to].seen = m->search;
 				m->stack[n++] = to;
@@ -204,6 +211,16 @@ static u32 bury(struct model *m, struct object *dead)
 	return nr_dead;
 }
 
+/* A number of slots in use, or more than there are. */
+static u64 pick_top(struct model *m, u32 layout, u64 bytes)
+{
+	if (!m->layout[layout].stack)
+		return 0;
+	if (model_pick(m, 8))
+		return model_pick(m, bytes / 8);
+	return bytes / 8 + (model_pick(m, 1ULL << 32) << 29);
+}
+
 static void add_object(struct model *m, u64 ref, u64 bytes, u32 layout)
 {
 	struct object *o = &m->obj[m->nr_obj];
@@ -218,6 +235,7 @@ static void add_object(struct model *m, u64 ref, u64 bytes, u32 layout)
 		.base = info.base,
 		.slot_bytes = info.bytes,
 		.pattern = m->allocated++ << 20,
+		.top = pick_top(m, layout, bytes),
 		.layout = layout,
 		.tiny = !m->layout[layout].mask && bytes < GH_TINY_SIZE,
 	};
@@ -384,8 +402,14 @@ struct model *model_create(struct model_source *src)
 	gh_user_cpu = 0;
 	m->heap = gh_user_heap(ASPACE, 0);
 	check(m->used && m->obj && m->stack && m->heap);
-	m->layout[0].words = 1;
-	m->nr_layouts = 1;
+	m->layout[GH_LAYOUT_NOSCAN].words = 1;
+	m->layout[GH_LAYOUT_STACK] = (struct layout) {
+		.id = GH_LAYOUT_STACK,
+		.words = 1,
+		.mask = 1,
+		.stack = true,
+	};
+	m->nr_layouts = 2;
 	for (i = 0; i < MAX_ROOTS; i++)
 		m->root_to[i] = NOWHERE;
 	m->roots.refs = m->root;

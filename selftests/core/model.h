@@ -43,6 +43,7 @@ struct object {
 	u64 base;		/* of its slot */
 	u64 slot_bytes;
 	u64 pattern;
+	u64 top;		/* of a stack: its first word, any number */
 	u32 layout;
 	u32 seen;		/* search that found it last */
 	bool tiny;
@@ -54,6 +55,7 @@ struct layout {
 	u32 id;
 	u32 words;
 	u64 mask;
+	bool stack;
 };
 
 struct model {

@@ -4,10 +4,12 @@
  */
 #include "model.h"
 
-static u64 pick_bytes(struct model *m)
+static u64 pick_bytes(struct model *m, u32 layout)
 {
 	u64 n = model_pick(m, 100);
 
+	if (m->layout[layout].stack)
+		return GH_STACK_MIN + model_pick(m, n < 90 ? 4096 : 60000);
 	if (n < 15)
 		return model_pick(m, GH_TINY_SIZE);
 	if (n < 75)
@@ -33,7 +35,7 @@ static u32 pick_count(struct model *m, u64 bytes)
 static void do_malloc(struct model *m)
 {
 	u32 layout = model_pick(m, m->nr_layouts);
-	u64 bytes = pick_bytes(m);
+	u64 bytes = pick_bytes(m, layout);
 	u32 count = pick_count(m, bytes);
 	u64 refs[GH_MAX_BATCH];
 	u32 first, i;

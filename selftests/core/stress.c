@@ -32,6 +32,7 @@ struct mutator {
 };
 
 static struct gh_heap *heap;
+static u32 chain;		/* layout with one reference, the first word */
 static u64 roots[MUTATORS * KEPT];
 
 static u64 rnd(struct mutator *t, u64 below)
@@ -66,7 +67,7 @@ static void allocate(struct mutator *t)
 {
 	u64 bytes = 16 + rnd(t, 4) * rnd(t, 4) * rnd(t, 900) / 8 * 8;
 	u32 count = 1 + rnd(t, 8), i;
-	u32 layout = rnd(t, 2);
+	u32 layout = rnd(t, 2) ? chain : 0;
 	u64 refs[8], tail[1];
 	struct gh_batch b, c;
 
@@ -225,7 +226,8 @@ int main(int argc, char **argv)
 	check(!gh_core_init());
 	heap = gh_user_heap(4 * GH_ARENA_SIZE, 0);
 	check(heap);
-	check(gh_layout_register(heap, 1UL << 20, 1, &mask) == 1);
+	chain = gh_layout_register(heap, 1UL << 20, 1, &mask);
+	check(chain == GH_LAYOUT_STACK + 1);
 	gh_user_set_roots(heap, &r);
 	for (i = 0; i < MUTATORS; i++) {
 		t[i].nr = i;

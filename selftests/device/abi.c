@@ -8,8 +8,8 @@
  * then looks at the heap, which must be as it was. No row may fail without
  * being broken, and the first test sees to that.
  */
-#include "goheap_test.h"
 #include "layout.h"
+#include "mutator.h"
 
 #define BUF_BYTES	16384
 #define NO_MEMBER	0xffff
@@ -22,6 +22,9 @@ FIXTURE(abi) {
 	__u64 mask;
 	goheap_ref out_ref;
 	__u32 out_id;
+	struct mutator mutator;
+	struct goheap_lease lease;
+	__u64 variable[2];
 	struct goheap_stats before;
 	char *buf;		/* BUF_BYTES, below 4 GiB, for the structure */
 };
@@ -35,6 +38,8 @@ FIXTURE_SETUP(abi)
 	ASSERT_NE(0, self->ref);
 	ASSERT_EQ(0, gh_root_add(self->heap.fd, self->ref, &self->root));
 	ASSERT_EQ(0, gh_collect(self->heap.fd));
+	ASSERT_EQ(0, mutator_attach(&self->mutator, self->heap.fd, true));
+	self->lease.bytes = 64;
 	self->mask = 1;
 	self->buf = mmap(NULL, BUF_BYTES, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
@@ -44,6 +49,7 @@ FIXTURE_SETUP(abi)
 FIXTURE_TEARDOWN(abi)
 {
 	close(self->fresh);
+	mutator_detach(&self->mutator);
 	heap_close(&self->heap);
 }
 
@@ -128,6 +134,37 @@ static void fill_cycle(abi_t *self, void *p)
 	arg->cycle = 1;
 }
 
+static void fill_refill(abi_t *self, void *p)
+{
+	struct goheap_refill *arg = p;
+
+	/* Nothing is left of an earlier one, so that statistics do not change. */
+	mutator_refill(&self->mutator, self->heap.fd, 0, 64, 0);
+	arg->count = 1;
+	arg->leases = (uintptr_t)&self->lease;
+}
+
+static void fill_range_add(abi_t *self, void *p)
+{
+	struct goheap_range *arg = p;
+
+	gh_range_remove(self->heap.fd, &self->variable);
+	arg->kind = GOHEAP_RANGE_STATIC;
+	arg->start = (uintptr_t)&self->variable;
+	arg->bytes = sizeof(self->variable);
+}
+
+static void fill_range_remove(abi_t *self, void *p)
+{
+	struct goheap_range *arg = p;
+
+	gh_range_add(self->heap.fd, GOHEAP_RANGE_STATIC, &self->variable,
+		     sizeof(self->variable));
+	arg->kind = 0;
+	arg->start = (uintptr_t)&self->variable;
+	arg->bytes = 0;
+}
+
 #define INPUTS	3
 
 /* A pointer member: where it is, and whether the kernel writes through it. */
@@ -198,6 +235,18 @@ static const struct command commands[] = {
 	  .pointers = { NONE, NONE }, .fill = fill_cycle },
 	{ COMMAND(FREE_OS_MEMORY, free_os_memory, released), NO_RESERVED,
 	  .changes = true, .pointers = { NONE, NONE } },
+	{ COMMAND(REFILL, refill, reserved), RESERVED(refill),
+	  .changes = true, .attached = true,
+	  .pointers = { WRITTEN(refill, leases), NONE },
+	  .fill = fill_refill },
+	{ COMMAND(BARRIER, barrier, flags), NO_RESERVED, .changes = true,
+	  .attached = true, .pointers = { NONE, NONE } },
+	{ COMMAND(RANGE_ADD, range, bytes), RESERVED(range), .changes = true,
+	  .attached = true, .pointers = { NONE, NONE },
+	  .fill = fill_range_add },
+	{ COMMAND(RANGE_REMOVE, range, bytes), RESERVED(range),
+	  .changes = true, .attached = true, .pointers = { NONE, NONE },
+	  .fill = fill_range_remove },
 };
 
 #define for_each_command(c)						\
@@ -619,7 +668,8 @@ TEST_F(abi, info)
 	EXPECT_EQ(sizeof(a), a.size);
 	EXPECT_EQ(GOHEAP_ABI, a.abi);
 	EXPECT_EQ(GOHEAP_FEATURE_ROOTS | GOHEAP_FEATURE_HANDLE_STACKS |
-		  GOHEAP_FEATURE_MEMORY_LIMIT, a.features);
+		  GOHEAP_FEATURE_MEMORY_LIMIT | GOHEAP_FEATURE_MANAGED_STACKS,
+		  a.features);
 	EXPECT_NE(a.heap_id, b.heap_id);
 	EXPECT_NE(0, a.tag);
 	EXPECT_NE(0, b.tag);

@@ -441,6 +441,8 @@ TEST_F(alloc, refused)
 		{ 8, h->info.max_layouts, 1, -ENOENT },
 		{ 8, 1U << 31, 1, -ENOENT },
 		{ 8, ~0U, 1, -ENOENT },
+		{ GOHEAP_MANAGED_STACK_MIN - 1, GOHEAP_LAYOUT_STACK, 1,
+		  -EINVAL },
 	};
 	struct goheap_stats before, after;
 	goheap_ref refs[4];
@@ -589,16 +591,20 @@ TEST_F(alloc, equal_layouts)
 	EXPECT_EQ(GOHEAP_LAYOUT_NOSCAN, d);
 	ASSERT_EQ(0, gh_layout(h->fd, 8, 0, NULL, &d));
 	EXPECT_EQ(GOHEAP_LAYOUT_NOSCAN, d);
+	/* Nor is any that of managed stacks. */
+	mask[0] = 1;
+	ASSERT_EQ(0, gh_layout(h->fd, 8, 1, mask, &d));
+	EXPECT_LT(GOHEAP_LAYOUT_STACK, d);
 }
 
 TEST_F(alloc, layout_table_full)
 {
 	struct heap *h = &self->heap;
-	__u32 i, id = 0, last = 0, nr = 1;
+	__u32 i, id = 0, last = 0, nr = 2;
 	goheap_ref ref;
 	__u64 mask;
 
-	/* NOSCAN and the fixture's are there; count the others. */
+	/* NOSCAN, STACK and the fixture's are there; count the others. */
 	for (i = 2; i <= h->info.max_layouts + 1; i++) {
 		int ret;
 

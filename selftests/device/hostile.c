@@ -131,9 +131,12 @@ TEST_F(hostile, scribble)
 	}
 	for (i = 0; i < 1200; i++) {
 		__u64 r = rnd(&self->seed);
+		__u64 bytes = r >> 8 & (r % 7 ? 0x1ff : 0xffff);
+		__u32 layout = r % 2 ? self->node : 0;
 
-		ret = gh_alloc(self->fd, r % 7 ? r >> 8 & 0x1ff : r >> 8 & 0xffff,
-			       r % 2 ? self->node : 0, 64, refs, &got);
+		if (bytes >= GOHEAP_MANAGED_STACK_MIN && r % 3)
+			layout = GOHEAP_LAYOUT_STACK;
+		ret = gh_alloc(self->fd, bytes, layout, 64, refs, &got);
 		ASSERT_TRUE(!ret || ret == -ENOMEM)
 			TH_LOG("error %d", -ret);
 		if (ret)

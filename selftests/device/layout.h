@@ -159,6 +159,49 @@ AT(goheap_free_os_memory, flags, 4);
 AT(goheap_free_os_memory, released, 8);
 SIZE(goheap_free_os_memory, 16);
 
+AT(goheap_refill, size, 0);
+AT(goheap_refill, flags, 4);
+AT(goheap_refill, count, 8);
+AT(goheap_refill, done, 12);
+AT(goheap_refill, leases, 16);
+AT(goheap_refill, cycles, 24);
+AT(goheap_refill, reserved, 28);
+SIZE(goheap_refill, 32);
+
+AT(goheap_lease, index, 0);
+AT(goheap_lease, layout, 4);
+AT(goheap_lease, bytes, 8);
+AT(goheap_lease, words, 16);
+AT(goheap_lease, slot_bytes, 20);
+SIZE(goheap_lease, 24);
+
+AT(goheap_barrier, size, 0);
+AT(goheap_barrier, flags, 4);
+SIZE(goheap_barrier, 8);
+
+AT(goheap_range, size, 0);
+AT(goheap_range, flags, 4);
+AT(goheap_range, kind, 8);
+AT(goheap_range, reserved, 12);
+AT(goheap_range, start, 16);
+AT(goheap_range, bytes, 24);
+SIZE(goheap_range, 32);
+
+AT(goheap_status, marking, 0);
+AT(goheap_status, cycles, 8);
+SIZE(goheap_status, 16);
+
+AT(goheap_slots, mask, 0);
+AT(goheap_slots, base, 8);
+SIZE(goheap_slots, 16);
+
+AT(goheap_mutator_page, generation, 0);
+AT(goheap_mutator_page, tiny_allocs, 8);
+AT(goheap_mutator_page, nr_barrier, 16);
+AT(goheap_mutator_page, barrier, 24);
+AT(goheap_mutator_page, switches, 4088);
+SIZE(goheap_mutator_page, 4096);
+
 #define NUMBER(name, nr)						\
 	_Static_assert(GOHEAP_IOC_##name == (0xb900 | (nr)), #name)
 
@@ -175,6 +218,10 @@ NUMBER(PARAM, 9);
 NUMBER(STATS, 10);
 NUMBER(CYCLE, 11);
 NUMBER(FREE_OS_MEMORY, 12);
+NUMBER(REFILL, 13);
+NUMBER(BARRIER, 14);
+NUMBER(RANGE_ADD, 15);
+NUMBER(RANGE_REMOVE, 16);
 
 #undef AT
 #undef SIZE

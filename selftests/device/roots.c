@@ -480,6 +480,43 @@ TEST_F(roots, precise)
 	EXPECT_EQ(1, heap_live(h));
 }
 
+/* A managed stack keeps what lies below its top, whatever number that is. */
+TEST_F(roots, managed_stack)
+{
+	static const __u64 sizes[] = { 1024, 8 * KIB, 16 * KIB, 100 * KIB };
+	struct heap *h = &self->heap;
+	struct goheap_object obj;
+	struct goheap_stack *s;
+	goheap_ref ref, leaf;
+	unsigned int i;
+	__u64 slots;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ref = heap_push(h, sizes[i], GOHEAP_LAYOUT_STACK);
+		ASSERT_NE(0, ref);
+		ASSERT_EQ(0, gh_object(self->fd, ref, &obj));
+		EXPECT_EQ(GOHEAP_LAYOUT_STACK, obj.layout);
+		slots = obj.bytes / 8 - 1;
+		s = heap_ptr(h, ref);
+		s->slots[0] = loose(h, 32, 0);
+		s->slots[slots - 1] = leaf = loose(h, 32, 0);
+		s->top = slots;
+		EXPECT_EQ(3, heap_live(h));
+		s->top = ~0ULL;
+		EXPECT_EQ(3, heap_live(h));
+		s->top = slots - 1;
+		EXPECT_EQ(2, heap_live(h));
+		EXPECT_FALSE(heap_has(h, leaf));
+		s->slots[slots - 1] = 12345;
+		s->top = ref;
+		EXPECT_EQ(2, heap_live(h));
+		s->top = 0;
+		EXPECT_EQ(1, heap_live(h));
+		h->stack->top = 0;
+		EXPECT_EQ(0, heap_live(h));
+	}
+}
+
 /* Layouts with one size class and different masks do not mix. */
 TEST_F(roots, layouts_side_by_side)
 {

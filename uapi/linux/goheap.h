@@ -105,10 +105,15 @@ typedef __u64 goheap_ref;
 #define GOHEAP_MMAP_MUTATOR_PRECISE	0x00000b0000000000ULL
 
 /**
- * struct goheap_stack - handle stack, written by the program only
- * @top: number of slots in use; the collector takes slots[0 .. top-1] as roots
- *	and treats a larger number than the mapping holds as that number
- * @slots: references or zero; other values are counted as invalid and ignored
+ * struct goheap_stack - a stack, written by the program only
+ * @top: number of slots in use; the collector looks at slots[0 .. top-1] and
+ *	treats a larger number than there are as that number
+ * @slots: references or zero
+ *
+ * The format of handle stacks (GOHEAP_MMAP_STACK), whose slots are roots, and
+ * of managed stacks (GOHEAP_LAYOUT_STACK), which are objects. On a handle stack
+ * a value that is no reference is counted as invalid and ignored; on a managed
+ * stack a value without the heap's tag is the program's own business.
  */
 struct goheap_stack {
 	__u64 top;
@@ -218,6 +223,7 @@ enum {
 #define GOHEAP_FEATURE_MEMORY_LIMIT	(1ULL << 2)
 #define GOHEAP_FEATURE_MUTATORS		(1ULL << 3)
 #define GOHEAP_FEATURE_RANGES		(1ULL << 4)
+#define GOHEAP_FEATURE_MANAGED_STACKS	(1ULL << 5)
 
 /**
  * struct goheap_info - GOHEAP_IOC_INFO: what this kernel and this heap offer
@@ -279,6 +285,15 @@ struct goheap_setup {
 
 /* The layout of objects without references; every heap has it. */
 #define GOHEAP_LAYOUT_NOSCAN	0
+
+/*
+ * The layout of managed stacks, objects in the format of struct goheap_stack;
+ * every heap has it if GOHEAP_FEATURE_MANAGED_STACKS is offered. An object of
+ * this layout has at least GOHEAP_MANAGED_STACK_MIN bytes (EINVAL for less) and
+ * as many slots as fit. No registered layout is equal to it.
+ */
+#define GOHEAP_LAYOUT_STACK	1
+#define GOHEAP_MANAGED_STACK_MIN	1024
 
 /**
  * struct goheap_layout - GOHEAP_IOC_LAYOUT: register where references lie
