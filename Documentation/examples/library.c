@@ -21,6 +21,7 @@ struct tree {
 
 static struct goheap *h;
 static int tree_layout;
+static goheap_ref last;		/* static variables keep objects, too */
 
 static int init(void)
 {
@@ -33,26 +34,34 @@ static int init(void)
 /* [end tree] */
 
 /* [new] */
-/* A tree of a name: allocates twice, and the caller's frame keeps one. */
+/* A tree of a name. */
 static goheap_ref tree_new(const char *name, long key)
 {
-	goheap_frame frame = goheap_frame_begin(h);
 	goheap_ref text = goheap_new(h, GOHEAP_LAYOUT_NOSCAN, strlen(name) + 1);
 	goheap_ref ref = goheap_new(h, tree_layout, sizeof(struct tree));
+	struct tree *t = goheap_ptr(h, ref);
 
-	if (text && ref) {
-		struct tree *t = goheap_ptr(h, ref);
-
-		strcpy(goheap_ptr(h, text), name);
-		t->key = key;
-		goheap_store(h, &t->name, text);
-	}
-	return goheap_frame_return(h, frame, text ? ref : 0);
+	if (!text || !ref)
+		return 0;
+	strcpy(goheap_ptr(h, text), name);
+	t->key = key;
+	goheap_store(h, &t->name, text);
+	return ref;
 }
 /* [end new] */
 
+/* [frame] */
+/* The same for a precise heap: the caller's frame keeps one of the two. */
+static goheap_ref precise_tree_new(const char *name, long key)
+{
+	goheap_frame frame = goheap_frame_begin(h);
+	goheap_ref ref = tree_new(name, key);
+
+	return goheap_frame_return(h, frame, ref);
+}
+/* [end frame] */
+
 /* [walk] */
-/* Loading needs no frame as long as something keeps the whole tree. */
 static long tree_sum(goheap_ref ref)
 {
 	const struct tree *t = goheap_ptr(h, ref);
@@ -65,10 +74,7 @@ static long tree_sum(goheap_ref ref)
 /* [end walk] */
 
 /* [detach] */
-/*
- * Takes the left part off: goheap_local() keeps it when the tree no longer
- * does.
- */
+/* Takes the left part off, in a precise heap: nothing else would keep it. */
 static goheap_ref tree_take_left(struct tree *t)
 {
 	goheap_ref left = goheap_local(h, goheap_load(h, &t->left));
@@ -151,7 +157,7 @@ int main(void)
 	if (!top || !left)
 		return fail("tree");
 	goheap_store(h, &t->left, left);
-	goheap_store(h, &t->right, tree_new("right", 3));
+	goheap_store(h, &t->right, precise_tree_new("right", 3));
 
 	/* [root] */
 	if (goheap_root_add(h, top, &root))
@@ -168,6 +174,9 @@ int main(void)
 	goheap_hstack_free(todo);
 	/* [end hstack new] */
 	left = tree_take_left(t);
+	/* [static] */
+	goheap_store(h, &last, left);
+	/* [end static] */
 	table = table_new(100);
 	if (!table)
 		return fail("table");

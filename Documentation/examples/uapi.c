@@ -116,6 +116,62 @@ static goheap_ref new_node(struct goheap_stack *stack, uint32_t layout)
 }
 /* [end alloc] */
 
+static void add_variable(void)
+{
+	/* [range] */
+	static goheap_ref variable;
+	struct goheap_range range = {
+		.size = sizeof(range),
+		.kind = GOHEAP_RANGE_STATIC,
+		.start = (uintptr_t)&variable,
+		.bytes = sizeof(variable),
+	};
+
+	check(ioctl(fd, GOHEAP_IOC_RANGE_ADD, &range), "range add");
+	/* [end range] */
+	range.bytes = 0;
+	check(ioctl(fd, GOHEAP_IOC_RANGE_REMOVE, &range), "range remove");
+}
+
+/* [refill] */
+static struct goheap_mutator_page *page;
+static struct goheap_slots *slots;	/* of lease 0, the first behind page */
+
+static void become_mutator(void)
+{
+	page = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		    (off_t)GOHEAP_MMAP_MUTATOR);
+	check(page == MAP_FAILED, "mmap of control pages");
+	slots = (void *)((char *)page + GOHEAP_CONTROL_BYTES);
+}
+
+static goheap_ref take_node(uint32_t layout)
+{
+	struct goheap_lease lease = {
+		.layout = layout,
+		.bytes = sizeof(struct node),
+	};
+	struct goheap_refill refill = {
+		.size = sizeof(refill),
+		.count = 1,
+		.leases = (uintptr_t)&lease,
+	};
+
+	check(ioctl(fd, GOHEAP_IOC_REFILL, &refill), "refill");
+	printf("%u words of slots\n", lease.words);
+	/* One thread, no other: nothing is taken back before this. */
+	slots->mask &= slots->mask - 1;
+	return slots->base;
+}
+/* [end refill] */
+
+static void empty_barrier(void)
+{
+	struct goheap_barrier barrier = { .size = sizeof(barrier) };
+
+	check(ioctl(fd, GOHEAP_IOC_BARRIER, &barrier), "barrier");
+}
+
 static uint32_t pin(goheap_ref ref)
 {
 	/* [root] */
@@ -261,5 +317,10 @@ int main(void)
 	check(is_object(second), "none is kept");
 	report();
 	give_back();
+
+	add_variable();
+	become_mutator();
+	check(!is_object(take_node(layout)), "a taken slot is an object");
+	empty_barrier();
 	return 0;
 }

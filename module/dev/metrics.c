@@ -56,6 +56,7 @@ const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
 	/* Not Go's. */
 	METRIC(GC, "invalid-refs:refs", st.invalid_refs),
 	METRIC(GC, "pause-total:ns", st.pause_total_ns),
+	METRIC(MEMORY, "evictions:processes", evictions),
 	METRIC(MEMORY, "faults:faults", st.faults),
 	METRIC(MEMORY, "fault-pages:pages", st.fault_pages),
 };
@@ -103,6 +104,7 @@ void goheap_view_read(struct goheap_file *gf, struct goheap_view *v)
 	v->stack_scan = c.stack_bytes;
 	v->global_scan = c.global_bytes;
 	v->stacks = goheap_stack_bytes(gf);
+	v->evictions = atomic64_read(&gf->evictions);
 	v->gc_percent = heap ? READ_ONCE(heap->gc_percent) :
 			       READ_ONCE(gf->config.gc_percent);
 	v->memory_limit = heap ? READ_ONCE(heap->memory_limit) :
@@ -144,4 +146,5 @@ void goheap_view_bury(struct goheap_view *dead, const struct goheap_view *v)
 	st->invalid_refs += v->st.invalid_refs;
 	st->faults += v->st.faults;
 	st->fault_pages += v->st.fault_pages;
+	dead->evictions += v->evictions;
 }

@@ -10,9 +10,10 @@ struct goheap_file;
 /**
  * struct goheap_view - what metrics are computed from
  * @st: statistics
- * @stack_scan: bytes of handle stacks that the last cycle scanned
- * @global_scan: bytes of pinned roots that it scanned
+ * @stack_scan: bytes of stacks and registers that the last cycle scanned
+ * @global_scan: bytes of pinned roots and variables that it scanned
  * @stacks: bytes of handle stacks
+ * @evictions: processes that could not be read and lost the heap
  * @gc_percent: GOGC, -1 for off
  * @memory_limit: GOMEMLIMIT
  * @nr_cpus: CPUs that the heap can use
@@ -24,6 +25,7 @@ struct goheap_view {
 	u64 stack_scan;
 	u64 global_scan;
 	u64 stacks;
+	u64 evictions;
 	u64 gc_percent;
 	u64 memory_limit;
 	u64 nr_cpus;
@@ -63,7 +65,7 @@ struct goheap_metric {
 	bool summed;
 };
 
-#define GOHEAP_NR_METRICS	29
+#define GOHEAP_NR_METRICS	30
 
 extern const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS];
 

@@ -227,6 +227,24 @@ static void mark_words(struct gh_mark *m, const u64 *words, u32 first, u32 end)
 	}
 }
 
+/*
+ * Offer the topmost slot, word @n. It may refer to a slot of the heap that its
+ * thread was about to take when leases were taken back, so it is not counted as
+ * a bad reference.
+ */
+static void mark_topmost(struct goheap_stack_map *s, struct gh_mark *m, u64 n)
+{
+	struct page *page = xa_load(&s->pages, n / WORDS_PER_PAGE);
+	u64 *words;
+	u64 word;
+
+	if (!page)
+		return;
+	words = page_address(page);
+	word = READ_ONCE(words[n % WORDS_PER_PAGE]);
+	gh_mark_words(m, &word, 1, NULL, 0, GH_ROOT_STACK);
+}
+
 /**
  * goheap_stack_mark() - offer the slots of a stack to the marker
  * @s: stack, which cannot go away
@@ -237,11 +255,14 @@ static void mark_words(struct gh_mark *m, const u64 *words, u32 first, u32 end)
  */
 void goheap_stack_mark(struct goheap_stack_map *s, struct gh_mark *m)
 {
-	u64 words = stack_top(s) + 1;
+	u64 words = stack_top(s);
 	unsigned long index;
 	struct page *page;
 
-	/* Slot n is word n + 1. */
+	if (!words)
+		return;
+	/* Slot n is word n + 1; the one at the top is word top. */
+	mark_topmost(s, m, words);
 	xa_for_each_range(&s->pages, index, page, 0,
 			  (words - 1) / WORDS_PER_PAGE) {
 		u64 first = (u64)index * WORDS_PER_PAGE;

@@ -556,8 +556,8 @@ TEST_F(abi, structure_cut_off)
 	ASSERT_EQ(0, munmap(page + PAGE, PAGE));
 	for_each_command(c) {
 		prepare(self, c, self->buf);
-		arg = page + PAGE - 8;
-		memcpy(arg, self->buf, 8);
+		arg = page + PAGE - 4;
+		memcpy(arg, self->buf, 4);
 		EXPECT_EQ(-EFAULT, call(self, c, arg))
 			TH_LOG("%s", c->name);
 		EXPECT_TRUE(unchanged(self))
@@ -668,7 +668,8 @@ TEST_F(abi, info)
 	EXPECT_EQ(sizeof(a), a.size);
 	EXPECT_EQ(GOHEAP_ABI, a.abi);
 	EXPECT_EQ(GOHEAP_FEATURE_ROOTS | GOHEAP_FEATURE_HANDLE_STACKS |
-		  GOHEAP_FEATURE_MEMORY_LIMIT | GOHEAP_FEATURE_MANAGED_STACKS,
+		  GOHEAP_FEATURE_MEMORY_LIMIT | GOHEAP_FEATURE_MANAGED_STACKS |
+		  GOHEAP_FEATURE_MUTATORS | GOHEAP_FEATURE_RANGES,
 		  a.features);
 	EXPECT_NE(a.heap_id, b.heap_id);
 	EXPECT_NE(0, a.tag);

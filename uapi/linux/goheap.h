@@ -112,8 +112,9 @@ typedef __u64 goheap_ref;
  *
  * The format of handle stacks (GOHEAP_MMAP_STACK), whose slots are roots, and
  * of managed stacks (GOHEAP_LAYOUT_STACK), which are objects. On a handle stack
- * a value that is no reference is counted as invalid and ignored; on a managed
- * stack a value without the heap's tag is the program's own business.
+ * a value that is no reference is counted as invalid and ignored, but for the
+ * topmost one, which may be of a slot about to be taken; on a managed stack a
+ * value without the heap's tag is the program's own business.
  */
 struct goheap_stack {
 	__u64 top;

@@ -11,25 +11,22 @@ int main(void)
 {
 	struct goheap *h = goheap_open(0);
 	int layout = h ? GOHEAP_LAYOUT(h, struct node, next) : -1;
-	goheap_ref *list = layout >= 0 ? goheap_var(h, 0) : NULL;
+	goheap_ref list = 0;
 
-	for (long i = 0; list && i < 3000000; i++) {
-		goheap_frame frame = goheap_frame_begin(h);
-		goheap_ref ref = goheap_new(h, layout, sizeof(struct node));
+	for (long i = 0; i < 3000000; i++) {
+		goheap_ref ref = h ? goheap_new(h, layout, sizeof(struct node))
+				   : 0;
 		struct node *node = goheap_ptr(h, ref);
 
 		if (!node)
-			return perror("goheap_new"), 1;
+			return perror("goheap"), 1;
 		node->value = i;
 		/* Every 1000th begins a new list: the old one is garbage. */
-		goheap_store(h, &node->next, i % 1000 ? *list : 0);
-		goheap_store(h, list, ref);
-		goheap_frame_end(h, frame);
+		goheap_store(h, &node->next, i % 1000 ? list : 0);
+		list = ref;
 	}
-	if (!list)
-		return perror("goheap"), 1;
 	printf("last value: %ld\n",
-	       ((struct node *)goheap_ptr(h, *list))->value);
+	       ((struct node *)goheap_ptr(h, list))->value);
 	goheap_close(h);
 	return 0;
 }
