@@ -278,7 +278,8 @@ void model_follow(struct model *m, const struct gh_batch *b, u64 bytes,
 	/* Where an object died, either nothing is allocated or a known one. */
 	for (i = 0; i < nr_dead; i++)
 		if (model_lookup(m, dead[i].ref, &info))
-			check(model_used(m, info.base, info.bytes));
+			check(model_used(m, info.base, info.bytes) ||
+			      model_granted(m, info.base));
 	free(dead);
 }
 
@@ -337,7 +338,7 @@ void model_check_heap(struct model *m)
 
 	gh_user_require(!why, why);
 	check(sum_classes(m, false) + gh_user_stat(m->heap, tiny_allocs) ==
-	      m->allocated);
+	      m->allocated + model_unused(m));
 }
 
 /* A full collection, and everything that must be so after it. */
@@ -429,6 +430,8 @@ void model_finish(struct model *m)
 	gh_user_fail_one_in(0, 0);
 	m->failing = false;
 	model_full_check(m);
+	model_end_mutators(m);
+	model_check_heap(m);
 	for (i = 0; i < MAX_ROOTS; i++)
 		model_set_root(m, i, 0, NOWHERE);
 	model_full_check(m);

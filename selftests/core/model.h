@@ -4,6 +4,7 @@
 
 #include "user.h"
 
+struct gh_mutator;
 struct model;
 
 /*
@@ -58,6 +59,15 @@ struct layout {
 	bool stack;
 };
 
+#define MODEL_MUTATORS	2
+#define MODEL_LEASES	8
+
+/* What a mutator allocates from a lease. */
+struct model_lease {
+	u64 bytes;
+	u32 layout;
+};
+
 struct model {
 	struct model_source *src;
 	struct gh_heap *heap;
@@ -72,6 +82,8 @@ struct model {
 	u64 root[MAX_ROOTS];
 	u32 root_to[MAX_ROOTS];
 	struct gh_user_roots roots;
+	struct gh_mutator *mutator[MODEL_MUTATORS];
+	struct model_lease lease[MODEL_MUTATORS][MODEL_LEASES];
 	u64 cycles;		/* of the heap, as far as the model followed */
 	u64 invalid;
 	bool failing;		/* memory is made to fail */
@@ -93,7 +105,13 @@ static inline void model_set_root(struct model *m, u32 i, u64 ref, u32 to)
 	m->root_to[i] = to;
 }
 
-/* model.c, for model_ops.c */
+/* model_lease.c */
+bool model_granted(struct model *m, u64 base);
+u64 model_unused(struct model *m);
+void model_take(struct model *m);
+void model_end_mutators(struct model *m);
+
+/* model.c, for the others */
 u64 *model_word(struct model *m, const struct object *o, u64 i);
 bool model_is_ref(struct model *m, const struct object *o, u64 i);
 bool model_used(struct model *m, u64 off, u64 n);

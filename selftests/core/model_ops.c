@@ -139,7 +139,8 @@ static void do_lookup(struct model *m)
 		model_verify(m, &m->obj[model_pick(m, m->nr_obj)]);
 	/* Anywhere: what is allocated is known. */
 	if (model_lookup(m, (u64)GH_USER_TAG << 48 | model_pick(m, ASPACE), &info))
-		check(model_used(m, info.base, info.bytes));
+		check(model_used(m, info.base, info.bytes) ||
+		      model_granted(m, info.base));
 	check(!model_lookup(m, model_pick(m, ASPACE), &info));
 }
 
@@ -230,8 +231,10 @@ void model_step(struct model *m)
 
 	if (!model_pick(m, 8))
 		gh_user_cpu = model_pick(m, NR_CPUS);
-	if (what < 2500)
+	if (what < 1300)
 		do_malloc(m);
+	else if (what < 2500)
+		model_take(m);
 	else if (what < 6500)
 		do_link(m);
 	else if (what < 7500)

@@ -3,7 +3,7 @@
  * Threads on one heap, for ThreadSanitizer: stress [--ops N] [--seed S]
  *
  * Four mutators allocate, keep some objects, look at what they keep and at
- * addresses of others, on CPUs that they share. Whoever notices that a cycle
+ * addresses of others, by calls and from leases, on CPUs that they share. Whoever notices that a cycle
  * is due runs it; besides, they ask for cycles, sweep, flush each other's
  * mcaches, give memory back and register layouts. What a mutator keeps must be
  * there, with its contents, until it lets go. Objects and roots are touched
@@ -13,10 +13,12 @@
 #include <pthread.h>
 
 #include "user.h"
+#include "gh_mutator.h"
 #include "gh_port.h"
 
 #define MUTATORS	4
 #define KEPT		256
+#define LEASES		8
 
 #define check(c)	gh_user_require(c, #c)
 
@@ -25,6 +27,7 @@ struct mutator {
 	int nr;
 	u64 ops;
 	u64 seed;
+	struct gh_mutator *leases;
 	u64 *root;		/* KEPT of them */
 	u64 bytes[KEPT];
 	u64 value[KEPT];
@@ -96,6 +99,53 @@ static void allocate(struct mutator *t)
 	t->allocated += 2;
 }
 
+/* World held, so that leases are not taken back; 0 if there is nothing. */
+static u64 take(struct mutator *t, u32 lease, u64 bytes)
+{
+	struct gh_slots *s = t->leases->pages[1];
+	u32 i;
+
+	for (i = 0; s && i < GH_LEASE_WORDS; i++) {
+		struct gh_slots *w = &s[lease * GH_LEASE_WORDS + i];
+		u64 mask = READ_ONCE(w->mask);
+
+		if (!mask)
+			continue;
+		WRITE_ONCE(w->mask, mask & (mask - 1));
+		return READ_ONCE(w->base) + __ffs64(mask) * bytes;
+	}
+	return 0;
+}
+
+/* An object of a lease, of 16 bytes to 2 KiB. */
+static void allocate_leased(struct mutator *t)
+{
+	u32 lease = rnd(t, LEASES), k = rnd(t, KEPT);
+	u64 bytes = 16ULL << lease, ref;
+	struct gh_refill out;
+
+	down_read(&heap->world);
+	while (!(ref = take(t, lease, bytes))) {
+		up_read(&heap->world);
+		check(!gh_mutator_refill(heap, t->leases, lease, 0, bytes,
+					 &out));
+		down_read(&heap->world);
+	}
+	check(!*word(ref, 0) && !*word(ref, bytes / 8 - 1));
+	t->root[k] = ref;
+	t->bytes[k] = bytes;
+	t->value[k] = t->allocated;
+	*word(ref, bytes / 8 - 1) = t->allocated++;
+	up_read(&heap->world);
+}
+
+static void count_unused(void)
+{
+	u64 unused[GH_NR_CLASSES] = {};
+
+	gh_mutator_unused(heap, unused);
+}
+
 static void look_anywhere(struct mutator *t)
 {
 	struct gh_objinfo info;
@@ -151,6 +201,9 @@ static void other(struct mutator *t)
 	case 4:
 		gh_gc_set_percent(heap, 20 + rnd(t, 100));
 		break;
+	case 5:
+		count_unused();
+		break;
 	default:
 		flush(t);
 		look_at_cycles(t);
@@ -168,8 +221,10 @@ static void *mutate(void *arg)
 
 		/* Mostly a CPU of its own, at times anybody's. */
 		gh_user_cpu = rnd(t, 4) ? t->nr : (int)rnd(t, NR_CPUS);
-		if (what < 40) {
+		if (what < 20) {
 			allocate(t);
+		} else if (what < 40) {
+			allocate_leased(t);
 		} else if (what < 80) {
 			down_read(&heap->world);
 			look(t, k);
@@ -234,10 +289,14 @@ int main(int argc, char **argv)
 		t[i].ops = ops;
 		t[i].seed = seed + i * 1000003;
 		t[i].root = &roots[i * KEPT];
+		t[i].leases = gh_mutator_create(heap, LEASES);
+		check(t[i].leases);
 		check(!pthread_create(&t[i].thread, NULL, mutate, &t[i]));
 	}
 	for (i = 0; i < MUTATORS; i++)
 		check(!pthread_join(t[i].thread, NULL));
+	for (i = 0; i < MUTATORS; i++)
+		gh_mutator_destroy(heap, t[i].leases);
 	finish(&r);
 	printf("ok 1 stress\n");
 	return 0;
