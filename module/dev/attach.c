@@ -337,8 +337,24 @@ static bool in_window(const struct goheap_attachment *att,
 	return false;
 }
 
+/* Read a thread, and take the time. */
+static int read_thread(struct goheap_file *gf, struct goheap_attachment *att,
+		       struct goheap_mutator *mut, struct gh_mark *m)
+{
+	u64 ns = ktime_get_ns();
+	int err;
+
+	err = goheap_thread_mark(gf->copy, att, mut, m);
+	ns = ktime_get_ns() - ns;
+	WRITE_ONCE(gf->handshakes, gf->handshakes + 1);
+	WRITE_ONCE(gf->handshake_total_ns, gf->handshake_total_ns + ns);
+	if (ns > gf->handshake_max_ns)
+		WRITE_ONCE(gf->handshake_max_ns, ns);
+	return err;
+}
+
 /* Threads and memory of a process, in its address space. */
-static int mark_conservative(struct goheap_copy *copy,
+static int mark_conservative(struct goheap_file *gf,
 			     struct goheap_attachment *att, struct gh_mark *m)
 {
 	struct goheap_mutator *mut;
@@ -346,7 +362,7 @@ static int mark_conservative(struct goheap_copy *copy,
 	u32 i;
 
 	list_for_each_entry(mut, &att->threads, reading) {
-		err = goheap_thread_mark(copy, att, mut, m);
+		err = read_thread(gf, att, mut, m);
 		if (err)
 			return err;
 	}
@@ -355,7 +371,7 @@ static int mark_conservative(struct goheap_copy *copy,
 
 		if (in_window(att, r))
 			continue;
-		err = goheap_range_mark(copy, att, r->start, r->end, r->stack,
+		err = goheap_range_mark(gf->copy, att, r->start, r->end, r->stack,
 					m);
 		if (err)
 			return err;
@@ -363,8 +379,8 @@ static int mark_conservative(struct goheap_copy *copy,
 	return 0;
 }
 
-static int mark_process(struct goheap_copy *copy,
-			struct goheap_attachment *att, struct gh_mark *m)
+static int mark_process(struct goheap_file *gf, struct goheap_attachment *att,
+			struct gh_mark *m)
 {
 	int err;
 
@@ -372,7 +388,7 @@ static int mark_process(struct goheap_copy *copy,
 	if (!mmget_not_zero(att->mm))
 		return 0;
 	kthread_use_mm(att->mm);
-	err = mark_conservative(copy, att, m);
+	err = mark_conservative(gf, att, m);
 	kthread_unuse_mm(att->mm);
 	mmput_async(att->mm);
 	return err;
@@ -421,7 +437,7 @@ static void read_process(struct goheap_file *gf, struct goheap_attachment *att,
 	struct goheap_mutator *mut, *next;
 	int err;
 
-	err = mark_process(gf->copy, att, m);
+	err = mark_process(gf, att, m);
 	if (err)
 		evict(gf, att, err);
 	list_for_each_entry_safe(mut, next, &att->threads, reading)

@@ -58,6 +58,9 @@ struct goheap_config {
  * @reap_work: does that
  * @status: the status page, struct goheap_status
  * @evictions: processes that could not be read and lost the heap
+ * @handshakes: threads read; written by the collector, like the next two
+ * @handshake_total_ns: time that took
+ * @handshake_max_ns: longest of them
  * @worker: the collector thread
  * @dir: folder in sysfs
  * @node: on the list of all heaps in sysfs.c
@@ -93,6 +96,9 @@ struct goheap_file {
 
 	struct goheap_status *status;
 	atomic64_t evictions;
+	u64 handshakes;
+	u64 handshake_total_ns;
+	u64 handshake_max_ns;
 
 	struct goheap_worker worker;
 	struct goheap_dir *dir;

@@ -54,9 +54,12 @@ const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
 	METRIC(CLASSES, "total:bytes", st.sys),
 	OF_ONE_HEAP(SCHED, "gomaxprocs:threads", nr_cpus),
 	/* Not Go's. */
+	OF_ONE_HEAP(GC, "handshake-max:ns", st.handshake_max_ns),
+	METRIC(GC, "handshake-total:ns", st.handshake_total_ns),
+	METRIC(GC, "handshakes:threads", st.handshakes),
 	METRIC(GC, "invalid-refs:refs", st.invalid_refs),
 	METRIC(GC, "pause-total:ns", st.pause_total_ns),
-	METRIC(MEMORY, "evictions:processes", evictions),
+	METRIC(MEMORY, "evictions:processes", st.evictions),
 	METRIC(MEMORY, "faults:faults", st.faults),
 	METRIC(MEMORY, "fault-pages:pages", st.fault_pages),
 };
@@ -104,7 +107,6 @@ void goheap_view_read(struct goheap_file *gf, struct goheap_view *v)
 	v->stack_scan = c.stack_bytes;
 	v->global_scan = c.global_bytes;
 	v->stacks = goheap_stack_bytes(gf);
-	v->evictions = atomic64_read(&gf->evictions);
 	v->gc_percent = heap ? READ_ONCE(heap->gc_percent) :
 			       READ_ONCE(gf->config.gc_percent);
 	v->memory_limit = heap ? READ_ONCE(heap->memory_limit) :
@@ -146,5 +148,7 @@ void goheap_view_bury(struct goheap_view *dead, const struct goheap_view *v)
 	st->invalid_refs += v->st.invalid_refs;
 	st->faults += v->st.faults;
 	st->fault_pages += v->st.fault_pages;
-	dead->evictions += v->evictions;
+	st->handshakes += v->st.handshakes;
+	st->handshake_total_ns += v->st.handshake_total_ns;
+	st->evictions += v->st.evictions;
 }

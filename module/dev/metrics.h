@@ -13,7 +13,6 @@ struct goheap_file;
  * @stack_scan: bytes of stacks and registers that the last cycle scanned
  * @global_scan: bytes of pinned roots and variables that it scanned
  * @stacks: bytes of handle stacks
- * @evictions: processes that could not be read and lost the heap
  * @gc_percent: GOGC, -1 for off
  * @memory_limit: GOMEMLIMIT
  * @nr_cpus: CPUs that the heap can use
@@ -25,7 +24,6 @@ struct goheap_view {
 	u64 stack_scan;
 	u64 global_scan;
 	u64 stacks;
-	u64 evictions;
 	u64 gc_percent;
 	u64 memory_limit;
 	u64 nr_cpus;
@@ -65,7 +63,7 @@ struct goheap_metric {
 	bool summed;
 };
 
-#define GOHEAP_NR_METRICS	30
+#define GOHEAP_NR_METRICS	33
 
 extern const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS];
 

@@ -178,4 +178,8 @@ void goheap_stats_read(struct goheap_file *gf, struct goheap_stats *st)
 	sum_cycles(heap, st);
 	st->faults = atomic64_read(&gf->faults);
 	st->fault_pages = atomic64_read(&gf->fault_pages);
+	st->handshakes = READ_ONCE(gf->handshakes);
+	st->handshake_total_ns = READ_ONCE(gf->handshake_total_ns);
+	st->handshake_max_ns = READ_ONCE(gf->handshake_max_ns);
+	st->evictions = atomic64_read(&gf->evictions);
 }

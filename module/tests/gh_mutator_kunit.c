@@ -279,6 +279,9 @@ static void gh_mutator_takeover(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, total_mallocs(test), 40);
 	gh_test_check(test);
 	gh_mutator_destroy(env->heap, mut);
+	/* What was not taken is not live. */
+	KUNIT_EXPECT_EQ(test, atomic64_read(&env->heap->heap_live),
+			20 * 48 + 20 * 64);
 }
 
 /* A hostile mutator fills what it can write with anything. */
@@ -351,9 +354,15 @@ static void gh_mutator_barrier_buffer(struct kunit *test)
 	for (i = 0; i < GH_BARRIER_REFS - 1; i++)
 		KUNIT_EXPECT_TRUE(test, gh_test_alive(env, refs[i]));
 	KUNIT_EXPECT_FALSE(test, gh_test_alive(env, refs[i]));
+	c->switches = gh_test_new(test, 0, 16);
 	c->nr_barrier = U32_MAX;
 	gh_test_collect(env);
 	KUNIT_EXPECT_TRUE(test, gh_test_alive(env, refs[0]));
+	KUNIT_EXPECT_FALSE(test, gh_test_alive(env, c->switches));
+	c->nr_barrier = 1;
+	gh_test_collect(env);
+	KUNIT_EXPECT_TRUE(test, gh_test_alive(env, refs[0]));
+	KUNIT_EXPECT_FALSE(test, gh_test_alive(env, refs[1]));
 	gh_test_collect(env);
 	KUNIT_EXPECT_FALSE(test, gh_test_alive(env, refs[0]));
 	c->nr_barrier = 7;

@@ -131,7 +131,9 @@ AT(goheap_stats, root_count, 208);
 AT(goheap_stats, faults, 216);
 AT(goheap_stats, fault_pages, 224);
 AT(goheap_stats, by_class, 232);
-SIZE(goheap_stats, 1864);
+AT(goheap_stats, handshakes, 1864);
+AT(goheap_stats, evictions, 1888);
+SIZE(goheap_stats, 1896);
 
 AT(goheap_cycle, size, 0);
 AT(goheap_cycle, flags, 4);

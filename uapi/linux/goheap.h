@@ -504,6 +504,10 @@ struct goheap_class_stats {
  * @faults: page faults answered on the object region
  * @fault_pages: system pages mapped by them
  * @by_class: by size class
+ * @handshakes: threads read by collections
+ * @handshake_total_ns: ns that took, all together
+ * @handshake_max_ns: ns that the longest of them took
+ * @evictions: processes that could not be read and lost the heap
  */
 struct goheap_stats {
 	__u32 size;
@@ -537,6 +541,10 @@ struct goheap_stats {
 	__aligned_u64 faults;
 	__aligned_u64 fault_pages;
 	struct goheap_class_stats by_class[GOHEAP_NR_SIZE_CLASSES];
+	__aligned_u64 handshakes;
+	__aligned_u64 handshake_total_ns;
+	__aligned_u64 handshake_max_ns;
+	__aligned_u64 evictions;
 };
 
 /**
@@ -567,8 +575,8 @@ enum goheap_cycle_reason {
  * @heap_end: out: live bytes at the end of marking
  * @heap_marked: out: bytes found live
  * @goal: out: heap goal of the cycle in bytes
- * @stack_bytes: out: bytes of handle stacks scanned
- * @global_bytes: out: bytes of pinned roots scanned
+ * @stack_bytes: out: bytes of stacks, registers and handle stacks scanned
+ * @global_bytes: out: bytes of pinned roots and registered variables scanned
  * @nr_cpus: out: number of CPUs
  * @cpu_permille: out: share of CPU time since the heap was opened, 1/1000
  * @reason: out: enum goheap_cycle_reason
