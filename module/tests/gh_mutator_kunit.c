@@ -348,13 +348,16 @@ static void gh_mutator_barrier_buffer(struct kunit *test)
 		refs[i] = gh_test_new(test, 0, 16);
 		c->barrier[i] = refs[i];
 	}
+	/* What follows the buffer looks like one more. */
+	c->switches = gh_test_new(test, 0, 16);
+	env->root[0] = c->switches;
 	c->nr_barrier = GH_BARRIER_REFS - 1;
 	gh_test_collect(env);
 	KUNIT_EXPECT_EQ(test, c->nr_barrier, 0);
 	for (i = 0; i < GH_BARRIER_REFS - 1; i++)
 		KUNIT_EXPECT_TRUE(test, gh_test_alive(env, refs[i]));
 	KUNIT_EXPECT_FALSE(test, gh_test_alive(env, refs[i]));
-	c->switches = gh_test_new(test, 0, 16);
+	env->root[0] = 0;
 	c->nr_barrier = U32_MAX;
 	gh_test_collect(env);
 	KUNIT_EXPECT_TRUE(test, gh_test_alive(env, refs[0]));
