@@ -32,6 +32,7 @@
 #include "gh_heap.h"
 
 #include <linux/kthread.h>
+#include <linux/memcontrol.h>
 #include <linux/sched/mm.h>
 
 #include "attach.h"
@@ -382,14 +383,21 @@ static int mark_conservative(struct goheap_file *gf,
 static int mark_process(struct goheap_file *gf, struct goheap_attachment *att,
 			struct gh_mark *m)
 {
+	struct mem_cgroup *memcg, *old;
 	int err;
 
 	/* A process that is ending runs no program any more. */
 	if (!mmget_not_zero(att->mm))
 		return 0;
+	/* What has to be brought in is the process's, and so is the bill. */
+	memcg = get_mem_cgroup_from_mm(att->mm);
+	old = set_active_memcg(memcg);
 	kthread_use_mm(att->mm);
+	goheap_copy_process(gf->copy, att->mm);
 	err = mark_conservative(gf, att, m);
 	kthread_unuse_mm(att->mm);
+	set_active_memcg(old);
+	mem_cgroup_put(memcg);
 	mmput_async(att->mm);
 	return err;
 }

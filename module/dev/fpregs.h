@@ -46,6 +46,17 @@ static inline u32 goheap_fp_saved(struct task_struct *task, u64 *words)
 	return bytes / 8;
 }
 
+/*
+ * From the interrupt: have the registers been given up and perhaps not saved yet?
+ * kernel_fpu_begin() says that the kernel uses the FPU, then that the registers
+ * are in memory, and only then puts them there.
+ */
+static inline bool goheap_fp_moving(struct task_struct *task)
+{
+	return test_tsk_thread_flag(task, TIF_NEED_FPU_LOAD) &&
+	       !irq_fpu_usable();
+}
+
 static inline u32 goheap_fp_copy(struct task_struct *task, bool running,
 				 u64 *words)
 {
@@ -57,6 +68,11 @@ static inline u32 goheap_fp_copy(struct task_struct *task, bool running,
 #else
 
 #define GOHEAP_FP_WORDS	1
+
+static inline bool goheap_fp_moving(struct task_struct *task)
+{
+	return false;
+}
 
 static inline u32 goheap_fp_copy(struct task_struct *task, bool running,
 				 u64 *words)

@@ -31,6 +31,7 @@
 #include "device.h"
 #include "map.h"
 #include "mutator.h"
+#include "thread.h"
 
 static struct goheap_mutator *find(struct goheap_file *gf,
 				   struct task_struct *task)
@@ -40,7 +41,8 @@ static struct goheap_mutator *find(struct goheap_file *gf,
 	hash_for_each_possible_rcu(gf->mutators, mut, hash,
 				   (unsigned long)task,
 				   lockdep_is_held(&gf->attach_lock))
-		if (mut->task == task)
+		/* A task that runs another program left its mm behind. */
+		if (mut->task == task && mut->mm == task->mm)
 			return mut;
 	return NULL;
 }
@@ -227,7 +229,7 @@ static void find_stack(struct goheap_mutator *mut)
 	unsigned long sp = user_stack_pointer(task_pt_regs(current));
 	struct vm_area_struct *vma = find_vma(current->mm, sp);
 
-	if (!vma || vma->vm_start > sp)
+	if (!vma || vma->vm_start > sp || !goheap_vma_memory(vma))
 		return;
 	mut->stack_lo = vma->vm_start;
 	mut->stack_hi = vma->vm_end;

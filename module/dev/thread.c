@@ -34,22 +34,39 @@
  * considered; but a restartable sequence (rseq) that is left so is not aborted
  * when the thread migrates, which breaks the per-CPU caches of other libraries.
  *
+ * Whose memory. A mutator belongs to an mm, and its thread may leave it: after
+ * vfork() or clone(CLONE_VM) a thread that runs another program has registers
+ * and a stack that are none of our business, while its control pages are still
+ * mapped by others. So a copy counts only if the thread was of that mm when it
+ * was made; which also says that the thread had not begun to exit and had its
+ * kernel stack.
+ *
  * Pages that are not present when they are copied are brought in by the
  * collector, without waiting for whoever serves the fault (FOLL_NOWAIT), and the
- * copy is made again. A page that does not come within GIVE_UP, be it because a
- * userfaultfd does not answer, ends the reading with an error, and the caller
- * evicts the process.
+ * copy is made again. What has never been written to does not exist and is
+ * passed over, unless a userfaultfd says what is there. FOLL_NOWAIT does not
+ * keep every file system from waiting, and some are served by programs; so of
+ * files only those on devices, and in memory, are brought in, and what is not
+ * present of others, and of mappings of drivers, does not exist either.
+ *
+ * Tries in vain are counted for a process as a whole. Once they have taken
+ * PATIENCE, be it because a userfaultfd does not answer, the reading ends with
+ * an error, and the caller evicts the process. A few tries have to be made in any
+ * case: a virtual machine may stand still for longer than that.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
 
 #include <linux/delay.h>
+#include <linux/fs.h>
 #include <linux/kthread.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/ptrace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task_stack.h>
 #include <linux/uaccess.h>
+#include <linux/userfaultfd_k.h>
 
 #include "attach.h"
 #include "compat.h"
@@ -57,10 +74,12 @@
 #include "mutator.h"
 #include "thread.h"
 
-#define RED_ZONE	128
+#define RED_ZONE	128UL
 #define BUFFER_MIN	(64UL << 10)
 #define BUFFER_MAX	(64UL << 20)
-#define GIVE_UP		msecs_to_jiffies(500)
+#define PATIENCE	(500 * NSEC_PER_MSEC)
+#define FREE_TRIES	4	/* of one reading, if none of them waits */
+#define MIN_TRIES	20	/* before a process is given up */
 #define BATCH_PAGES	16
 
 /* Longest piece of a range that is copied at once. */
@@ -72,10 +91,14 @@ enum {
 	OUTSIDE,	/* the stack pointer is not between lo and hi */
 	TOO_LONG,	/* the stack does not fit the buffer */
 	ABSENT,		/* a page is not present */
+	GONE,		/* the thread is of another process, or of none */
 };
 
 /**
  * struct goheap_copy - what a thread held at one moment
+ * @mm: the process
+ * @vain_ns: what tries in vain to read it have taken
+ * @vain: how many there were
  * @task: the thread
  * @regs: its user registers
  * @fp: its vector registers
@@ -96,6 +119,9 @@ enum {
  * One for each heap, used by its collector.
  */
 struct goheap_copy {
+	struct mm_struct *mm;
+	u64 vain_ns;
+	u32 vain;
 	struct task_struct *task;
 	struct pt_regs regs;
 	u32 fp_words;
@@ -146,9 +172,32 @@ void goheap_copy_free(struct goheap_copy *c)
 	kfree(c);
 }
 
+/**
+ * goheap_copy_process() - begin to read a process
+ * @c: room for the copies
+ * @mm: the process
+ */
+void goheap_copy_process(struct goheap_copy *c, struct mm_struct *mm)
+{
+	c->mm = mm;
+	c->vain_ns = 0;
+	c->vain = 0;
+}
+
+/* The nth try, begun at @since, was in vain. Is the process to be given up? */
+static bool out_of_patience(struct goheap_copy *c, u32 nth, bool waited,
+			    u64 since)
+{
+	if (!waited && nth <= FREE_TRIES)
+		return false;
+	c->vain_ns += ktime_get_ns() - since;
+	return ++c->vain >= MIN_TRIES && c->vain_ns >= PATIENCE;
+}
+
 /*
  * Copy user memory of the current address space; pages that are not present
- * are noted and read as zero. May run with interrupts disabled.
+ * are noted and read as zero. @to is at most TASK_SIZE_MAX. May run with
+ * interrupts disabled.
  */
 static void copy_pages(struct goheap_copy *c, unsigned long from,
 		       unsigned long to)
@@ -189,9 +238,11 @@ static void copy_state(struct goheap_copy *c, bool running)
 	if (copy_from_kernel_nofault(&c->regs, task_pt_regs(c->task),
 				     sizeof(c->regs)))
 		return;
+	if (running && goheap_fp_moving(c->task))
+		return;
 	c->fp_words = goheap_fp_copy(c->task, running, c->fp);
 	sp = user_stack_pointer(&c->regs);
-	c->sp = round_down(sp - RED_ZONE, sizeof(u64));
+	c->sp = round_down(sp - min(sp, RED_ZONE), sizeof(u64));
 	c->result = 0;
 	if (!c->hi)
 		return;
@@ -210,7 +261,10 @@ static void copy_here(void *data)
 {
 	struct goheap_copy *c = data;
 
-	if (current == c->task)
+	if (current != c->task)
+		return;
+	c->result = GONE;
+	if (current->mm == c->mm)
 		copy_state(c, true);
 }
 
@@ -236,7 +290,23 @@ static int try_copy(struct goheap_copy *c)
 	smp_rmb();
 	if (goheap_task_on_cpu(c->task) || nr_switches(c->task) != switches)
 		c->result = MOVED;
+	else if (READ_ONCE(c->task->mm) != c->mm)
+		c->result = GONE;
 	return c->result;
+}
+
+/* Is it on the alternate signal stack? A program may say that to be anywhere. */
+static bool on_signal_stack(struct goheap_copy *c, unsigned long sp)
+{
+	unsigned long start = READ_ONCE(c->task->sas_ss_sp);
+	unsigned long size = READ_ONCE(c->task->sas_ss_size);
+
+	if (start >= TASK_SIZE_MAX || size > TASK_SIZE_MAX - start ||
+	    sp < start || sp - start >= size)
+		return false;
+	c->lo = start;
+	c->hi = start + size;
+	return true;
 }
 
 /* Find the stack that the thread is on: c->lo and c->hi, both 0 for none. */
@@ -247,22 +317,19 @@ static int find_stack(struct goheap_copy *c, struct goheap_attachment *att)
 	struct vm_area_struct *vma;
 
 	range = goheap_ranges_find(&att->ranges, sp);
-	if (range) {
+	if (range && range->stack) {
 		c->lo = range->start;
 		c->hi = range->end;
 		return 0;
 	}
-	c->lo = READ_ONCE(c->task->sas_ss_sp);
-	c->hi = c->lo + READ_ONCE(c->task->sas_ss_size);
-	if (sp >= c->lo && sp < c->hi)
+	if (on_signal_stack(c, sp))
 		return 0;
 	c->lo = 0;
 	c->hi = 0;
 	if (!mmap_read_trylock(att->mm))
 		return -EAGAIN;
 	vma = find_vma(att->mm, sp);
-	if (vma && vma->vm_start <= sp &&
-	    !(vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))) {
+	if (vma && vma->vm_start <= sp && goheap_vma_memory(vma)) {
 		c->lo = vma->vm_start;
 		c->hi = vma->vm_end;
 	}
@@ -277,7 +344,8 @@ static int grow_buffer(struct goheap_copy *c)
 
 	if (size > BUFFER_MAX)
 		return -EFBIG;
-	buffer = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+	buffer = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
+				__GFP_NOWARN);
 	if (!buffer)
 		return -ENOMEM;
 	kvfree(c->buffer);
@@ -286,14 +354,63 @@ static int grow_buffer(struct goheap_copy *c)
 	return 0;
 }
 
+/* Is it the kernel alone that fills the pages of a mapping? */
+static bool filled_by_kernel(const struct vm_area_struct *vma)
+{
+	const struct super_block *sb;
+
+	if (!goheap_vma_memory(vma))
+		return false;
+	if (!vma->vm_file || !vma->vm_ops)
+		return true;
+	if (!S_ISREG(file_inode(vma->vm_file)->i_mode))
+		return false;
+	sb = file_inode(vma->vm_file)->i_sb;
+	switch (sb->s_magic) {
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case HUGETLBFS_MAGIC:
+		return true;
+	case FUSE_SUPER_MAGIC:
+		return false;
+	default:
+		return sb->s_type->fs_flags & FS_REQUIRES_DEV;
+	}
+}
+
+/*
+ * Bring in the page at @addr of a mapping and what follows, up to @end. Returns
+ * how many, 0 if one is on its way, or -EFAULT if it does not exist.
+ */
+static long bring_in_some(struct mm_struct *mm, struct vm_area_struct *vma,
+			  unsigned long addr, unsigned long end)
+{
+	unsigned long want = min((end - addr) / PAGE_SIZE,
+				 (unsigned long)BATCH_PAGES);
+	struct page *pages[BATCH_PAGES];
+	unsigned int flags = FOLL_NOWAIT;
+	long n, i;
+
+	if (!filled_by_kernel(vma))
+		flags = FOLL_NOFAULT;
+	else if (!userfaultfd_missing(vma))
+		flags |= FOLL_DUMP;
+	n = goheap_get_user_pages(mm, addr, want, flags, pages);
+	for (i = 0; i < n; i++)
+		put_page(pages[i]);
+	if (n >= 0)
+		return n;
+	return n == -EFAULT || n == -EHWPOISON ? -EFAULT : 0;
+}
+
 /*
  * Have absent pages brought in, and count those that do not exist. Returns
  * -EAGAIN as long as one is on its way.
  */
 static int bring_in(struct goheap_copy *c, struct mm_struct *mm)
 {
-	unsigned long addr = c->first;
-	struct page *pages[BATCH_PAGES];
+	unsigned long addr = c->first, end = c->last + PAGE_SIZE;
+	struct vm_area_struct *vma;
 	int err = 0;
 
 	c->holes = 0;
@@ -301,25 +418,28 @@ static int bring_in(struct goheap_copy *c, struct mm_struct *mm)
 	c->to = c->last;
 	if (!mmap_read_trylock(mm))
 		return -EAGAIN;
-	while (addr <= c->last) {
-		long want = min((c->last - addr) / PAGE_SIZE + 1,
-				(unsigned long)BATCH_PAGES);
-		long n = goheap_get_user_pages(mm, addr, want,
-					       FOLL_NOWAIT | FOLL_DUMP, pages);
+	while (addr < end) {
+		unsigned long next = end;
+		long n = -EFAULT;
 
-		if (n > 0) {
-			addr += n * PAGE_SIZE;
-			while (n)
-				put_page(pages[--n]);
-		} else {
-			if (n < 0)
-				c->holes++;
-			else
-				err = -EAGAIN;
-			addr += PAGE_SIZE;
+		vma = find_vma(mm, addr);
+		if (vma && vma->vm_start <= addr) {
+			n = bring_in_some(mm, vma, addr,
+					  min(end, vma->vm_end));
+			next = addr + max(n, 1L) * PAGE_SIZE;
+		} else if (vma) {
+			next = min(end, vma->vm_start);
 		}
+		if (n < 0)
+			c->holes += (next - addr) / PAGE_SIZE;
+		else if (!n)
+			err = -EAGAIN;
+		addr = next;
 	}
 	mmap_read_unlock(mm);
+	/* As long as one is missing that exists, no number of holes is right. */
+	if (err)
+		c->holes = 0;
 	return err;
 }
 
@@ -360,21 +480,23 @@ static void mark_copy(struct goheap_copy *c, struct goheap_attachment *att,
 /* Until the thread has been read, is gone, or cannot be read. */
 static int copy_until(struct goheap_copy *c, struct goheap_attachment *att)
 {
-	unsigned long give_up = jiffies + GIVE_UP;
+	u64 since = ktime_get_ns();
+	u32 nth;
 	int err;
 
-	while (try_copy(c)) {
-		if (exiting(c->task))
+	for (nth = 1; try_copy(c); nth++) {
+		if (c->result == GONE || exiting(c->task))
 			return -ESRCH;
 		err = prepare(c, att);
 		if (err && err != -EAGAIN)
 			return err;
-		if (time_after(jiffies, give_up))
-			return -ETIMEDOUT;
 		if (err)
 			usleep_range(50, 100);
 		else
 			cond_resched();
+		if (out_of_patience(c, nth, err, since))
+			return -ETIMEDOUT;
+		since = ktime_get_ns();
 	}
 	return 0;
 }
@@ -386,8 +508,8 @@ static int copy_until(struct goheap_copy *c, struct goheap_attachment *att)
  * @mut: the thread; not a precise one
  * @m: marker
  *
- * Context: may sleep; a kernel thread that uses the process's address space;
- * gh_heap.world held for writing.
+ * Context: may sleep; a kernel thread that uses the process's address space,
+ * after goheap_copy_process(); gh_heap.world held for writing.
  * Return: 0; -ETIMEDOUT, -ENOMEM or -EFBIG if it could not be read.
  */
 int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
@@ -401,9 +523,11 @@ int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
 	c->lo = mut->stack_lo;
 	c->hi = mut->stack_hi;
 	c->holes = 0;
-	/* No stack known: begin with that the stack pointer is in. */
-	if (!c->hi)
+	/* No stack known: begin with one that no stack pointer is in. */
+	if (!c->hi) {
+		c->lo = 1;
 		c->hi = 1;
+	}
 	err = copy_until(c, att);
 	if (err)
 		return err == -ESRCH ? 0 : err;
@@ -411,6 +535,28 @@ int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
 	if (c->hi == mut->stack_hi || !mut->stack_hi)
 		return 0;
 	return goheap_range_mark(c, att, mut->stack_lo, mut->stack_hi, true, m);
+}
+
+/* A step of a range. */
+static int range_copy(struct goheap_copy *c, struct goheap_attachment *att,
+		      unsigned long start, unsigned long n)
+{
+	u64 since = ktime_get_ns();
+	u32 nth;
+	int err;
+
+	c->holes = 0;
+	copy_pages(c, start, start + n);
+	for (nth = 1; !copied_all(c); nth++) {
+		err = bring_in(c, att->mm);
+		if (err)
+			usleep_range(50, 100);
+		if (out_of_patience(c, nth, err, since))
+			return -ETIMEDOUT;
+		since = ktime_get_ns();
+		copy_pages(c, start, start + n);
+	}
+	return 0;
 }
 
 /**
@@ -430,21 +576,14 @@ int goheap_range_mark(struct goheap_copy *c, struct goheap_attachment *att,
 		      unsigned long start, unsigned long end, bool stack,
 		      struct gh_mark *m)
 {
-	unsigned long give_up = jiffies + GIVE_UP;
-
 	while (start < end) {
 		unsigned long n = min(end - start, RANGE_STEP);
+		int err = range_copy(c, att, start, n);
 
-		c->holes = 0;
-		copy_pages(c, start, start + n);
-		while (!copied_all(c)) {
-			if (bring_in(c, att->mm))
-				usleep_range(50, 100);
-			if (time_after(jiffies, give_up))
-				return -ETIMEDOUT;
-			copy_pages(c, start, start + n);
-		}
-		gh_mark_words(m, c->buffer, n / sizeof(u64), att->seen, att->nr_seen,
+		if (err)
+			return err;
+		gh_mark_words(m, c->buffer, n / sizeof(u64), att->seen,
+			      att->nr_seen,
 			      stack ? GH_ROOT_STACK : GH_ROOT_STATIC);
 		start += n;
 		cond_resched();

@@ -2,13 +2,22 @@
 #ifndef GOHEAP_THREAD_H
 #define GOHEAP_THREAD_H
 
+#include <linux/mm.h>
+
 struct gh_mark;
 struct goheap_attachment;
 struct goheap_copy;
 struct goheap_mutator;
 
+/* May a stack be there? Not in what a driver maps, this one included. */
+static inline bool goheap_vma_memory(const struct vm_area_struct *vma)
+{
+	return !(vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP));
+}
+
 struct goheap_copy *goheap_copy_new(void);
 void goheap_copy_free(struct goheap_copy *c);
+void goheap_copy_process(struct goheap_copy *c, struct mm_struct *mm);
 int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
 		       struct goheap_mutator *mut, struct gh_mark *m);
 int goheap_range_mark(struct goheap_copy *c, struct goheap_attachment *att,
