@@ -472,6 +472,12 @@ void goheap_attach_mark(struct goheap_file *gf, struct gh_mark *m)
 	lockdep_assert_held_write(&gf->heap->world);
 	mutex_lock(&gf->attach_lock);
 	hash_for_each(gf->attachments, bucket, att, node) {
+		/*
+		 * A process that is ending runs no program any more. Its end
+		 * may be late, if the last one to hold its mm was a collector.
+		 */
+		if (!atomic_read(&att->mm->mm_users))
+			continue;
 		gh_roots_mark(&att->roots, m);
 		list_for_each_entry(s, &att->stacks, node)
 			goheap_stack_mark(s, m);
