@@ -21,7 +21,7 @@
  * once more.
  *
  * Eviction. A process whose threads or ranges cannot be read in time (see
- * thread.c) is evicted: its attachment ends, and whoever touches the objects
+ * process.c) is evicted: its attachment ends, and whoever touches the objects
  * there gets SIGBUS. Nothing else could be done without losing objects that it
  * may hold, or holding up all others.
  *
@@ -31,13 +31,12 @@
 #include "gh_internal.h"
 #include "gh_heap.h"
 
-#include <linux/kthread.h>
-#include <linux/memcontrol.h>
 #include <linux/sched/mm.h>
 
 #include "attach.h"
 #include "device.h"
 #include "mutator.h"
+#include "process.h"
 #include "stack.h"
 #include "thread.h"
 
@@ -325,83 +324,6 @@ int goheap_attach_range(struct goheap_file *gf, unsigned long start,
 	return err;
 }
 
-/* Is part of the range a mapping of the objects? Those are no variables. */
-static bool in_window(const struct goheap_attachment *att,
-		      const struct goheap_memory *r)
-{
-	unsigned int i;
-
-	for (i = 0; i < att->nr_seen; i++)
-		if (r->start < att->seen[i].base + att->seen[i].bytes &&
-		    att->seen[i].base < r->end)
-			return true;
-	return false;
-}
-
-/* Read a thread, and take the time. */
-static int read_thread(struct goheap_file *gf, struct goheap_attachment *att,
-		       struct goheap_mutator *mut, struct gh_mark *m)
-{
-	u64 ns = ktime_get_ns();
-	int err;
-
-	err = goheap_thread_mark(gf->copy, att, mut, m);
-	ns = ktime_get_ns() - ns;
-	WRITE_ONCE(gf->handshakes, gf->handshakes + 1);
-	WRITE_ONCE(gf->handshake_total_ns, gf->handshake_total_ns + ns);
-	if (ns > gf->handshake_max_ns)
-		WRITE_ONCE(gf->handshake_max_ns, ns);
-	return err;
-}
-
-/* Threads and memory of a process, in its address space. */
-static int mark_conservative(struct goheap_file *gf,
-			     struct goheap_attachment *att, struct gh_mark *m)
-{
-	struct goheap_mutator *mut;
-	int err;
-	u32 i;
-
-	list_for_each_entry(mut, &att->threads, reading) {
-		err = read_thread(gf, att, mut, m);
-		if (err)
-			return err;
-	}
-	for (i = 0; i < att->ranges.nr; i++) {
-		const struct goheap_memory *r = &att->ranges.v[i];
-
-		if (in_window(att, r))
-			continue;
-		err = goheap_range_mark(gf->copy, att, r->start, r->end, r->stack,
-					m);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int mark_process(struct goheap_file *gf, struct goheap_attachment *att,
-			struct gh_mark *m)
-{
-	struct mem_cgroup *memcg, *old;
-	int err;
-
-	/* A process that is ending runs no program any more. */
-	if (!mmget_not_zero(att->mm))
-		return 0;
-	/* What has to be brought in is the process's, and so is the bill. */
-	memcg = get_mem_cgroup_from_mm(att->mm);
-	old = set_active_memcg(memcg);
-	kthread_use_mm(att->mm);
-	goheap_copy_process(gf->copy, att->mm);
-	err = mark_conservative(gf, att, m);
-	kthread_unuse_mm(att->mm);
-	set_active_memcg(old);
-	mem_cgroup_put(memcg);
-	mmput_async(att->mm);
-	return err;
-}
-
 static void evict(struct goheap_file *gf, struct goheap_attachment *att,
 		  int why)
 {
@@ -421,45 +343,11 @@ static void evict(struct goheap_file *gf, struct goheap_attachment *att,
 	mutex_unlock(&gf->attach_lock);
 }
 
-/* Remember what has to be read of a process, so that it cannot go away. */
-static void note_process(struct goheap_attachment *att,
-			 struct list_head *processes)
-{
-	struct goheap_mutator *mut;
-
-	INIT_LIST_HEAD(&att->threads);
-	list_for_each_entry(mut, &att->mutators, node)
-		if (!mut->precise && kref_get_unless_zero(&mut->ref))
-			list_add_tail(&mut->reading, &att->threads);
-	if (list_empty(&att->threads) && !att->ranges.nr)
-		return;
-	att->nr_seen = att->nr_windows;
-	memcpy(att->seen, att->windows, sizeof(att->seen));
-	kref_get(&att->ref);
-	list_add_tail(&att->reading, processes);
-}
-
-static void read_process(struct goheap_file *gf, struct goheap_attachment *att,
-			 struct gh_mark *m)
-{
-	struct goheap_mutator *mut, *next;
-	int err;
-
-	err = mark_process(gf, att, m);
-	if (err)
-		evict(gf, att, err);
-	list_for_each_entry_safe(mut, next, &att->threads, reading)
-		goheap_mutator_put(mut);
-	goheap_attachment_put(att);
-}
-
 /**
  * goheap_attach_mark() - offer the roots of all processes to the marker
  * @gf: file
  * @m: marker
  *
- * Processes are read without attach_lock, because that may need their mmap
- * lock, under which others wait for it.
  * Context: may sleep; gh_heap.world held for writing.
  */
 void goheap_attach_mark(struct goheap_file *gf, struct gh_mark *m)
@@ -467,7 +355,7 @@ void goheap_attach_mark(struct goheap_file *gf, struct gh_mark *m)
 	struct goheap_attachment *att, *next;
 	struct goheap_stack_map *s;
 	LIST_HEAD(processes);
-	int bucket;
+	int bucket, err;
 
 	lockdep_assert_held_write(&gf->heap->world);
 	mutex_lock(&gf->attach_lock);
@@ -481,12 +369,15 @@ void goheap_attach_mark(struct goheap_file *gf, struct gh_mark *m)
 		gh_roots_mark(&att->roots, m);
 		list_for_each_entry(s, &att->stacks, node)
 			goheap_stack_mark(s, m);
-		note_process(att, &processes);
+		goheap_process_note(att, &processes);
 		cond_resched();
 	}
 	mutex_unlock(&gf->attach_lock);
 	list_for_each_entry_safe(att, next, &processes, reading) {
-		read_process(gf, att, m);
+		err = goheap_process_mark(gf, att, m);
+		if (err)
+			evict(gf, att, err);
+		goheap_process_forget(att);
 		cond_resched();
 	}
 }

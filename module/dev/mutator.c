@@ -65,6 +65,18 @@ struct goheap_mutator *goheap_mutator_get(struct goheap_file *gf)
 	return mut;
 }
 
+/**
+ * goheap_mutator_is() - is a thread a mutator?
+ * @gf: file
+ * @task: the thread
+ *
+ * Context: RCU read lock held.
+ */
+bool goheap_mutator_is(struct goheap_file *gf, struct task_struct *task)
+{
+	return find(gf, task);
+}
+
 static void queue_reap(struct kref *ref)
 {
 	struct goheap_mutator *mut =
@@ -231,7 +243,6 @@ static void find_stack(struct goheap_mutator *mut)
 
 	if (!vma || vma->vm_start > sp || !goheap_vma_memory(vma))
 		return;
-	mut->stack_lo = vma->vm_start;
 	mut->stack_hi = vma->vm_end;
 }
 

@@ -27,8 +27,7 @@ struct vm_area_struct;
  * @mm: its process; compared only, while a mapping of that mm exists
  * @precise: neither registers nor stack are looked at
  * @nr_vmas: mappings of it, under goheap_file.attach_lock
- * @stack_lo: lowest address of the stack that the thread had at first
- * @stack_hi: its end
+ * @stack_hi: end of the stack that the thread had at first, 0 if not known
  * @ref: one for the mapping, one for each command at work
  * @rcu: for goheap_mutator_get()
  */
@@ -43,7 +42,6 @@ struct goheap_mutator {
 	struct mm_struct *mm;
 	bool precise;
 	unsigned int nr_vmas;
-	unsigned long stack_lo;
 	unsigned long stack_hi;
 	struct kref ref;
 	struct rcu_head rcu;
@@ -52,6 +50,7 @@ struct goheap_mutator {
 int goheap_mutator_mmap(struct file *file, struct vm_area_struct *vma,
 			bool precise);
 struct goheap_mutator *goheap_mutator_get(struct goheap_file *gf);
+bool goheap_mutator_is(struct goheap_file *gf, struct task_struct *task);
 void goheap_mutator_unhash(struct goheap_mutator *mut);
 void goheap_mutator_put(struct goheap_mutator *mut);
 void goheap_mutators_init(struct goheap_file *gf);

@@ -82,6 +82,9 @@
 #define MIN_TRIES	20	/* before a process is given up */
 #define BATCH_PAGES	16
 
+/* A stack pointer that is so close to a stack's end is on it. */
+#define STACK_GUESS	(64UL << 10)
+
 /* Longest piece of a range that is copied at once. */
 #define RANGE_STEP	BUFFER_MIN
 
@@ -501,11 +504,47 @@ static int copy_until(struct goheap_copy *c, struct goheap_attachment *att)
 	return 0;
 }
 
+/* The mapping that ends at @hi, c->lo and c->hi; empty if it has gone. */
+static int find_first_stack(struct goheap_copy *c, unsigned long hi)
+{
+	struct vm_area_struct *vma;
+
+	c->lo = hi;
+	c->hi = hi;
+	if (!mmap_read_trylock(c->mm))
+		return -EAGAIN;
+	vma = find_vma(c->mm, hi - 1);
+	if (vma && vma->vm_start < hi && goheap_vma_memory(vma))
+		c->lo = vma->vm_start;
+	mmap_read_unlock(c->mm);
+	return 0;
+}
+
+/*
+ * The thread is on another stack than its first one: a signal handler's or a
+ * coroutine's, and who called that is on the first.
+ */
+static int mark_first_stack(struct goheap_copy *c, struct goheap_attachment *att,
+			    unsigned long hi, struct gh_mark *m)
+{
+	u64 since = ktime_get_ns();
+	u32 nth;
+
+	for (nth = 1; find_first_stack(c, hi); nth++) {
+		usleep_range(50, 100);
+		if (out_of_patience(c, nth, true, since))
+			return -ETIMEDOUT;
+		since = ktime_get_ns();
+	}
+	return goheap_range_mark(c, att, c->lo, hi, true, m);
+}
+
 /**
  * goheap_thread_mark() - offer what a thread holds to the marker
  * @c: room for the copy
  * @att: attachment of the thread's process
- * @mut: the thread; not a precise one
+ * @task: the thread
+ * @hi: end of the stack that it had at first, 0 if that is not known
  * @m: marker
  *
  * Context: may sleep; a kernel thread that uses the process's address space,
@@ -513,28 +552,25 @@ static int copy_until(struct goheap_copy *c, struct goheap_attachment *att)
  * Return: 0; -ETIMEDOUT, -ENOMEM or -EFBIG if it could not be read.
  */
 int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
-		       struct goheap_mutator *mut, struct gh_mark *m)
+		       struct task_struct *task, unsigned long hi,
+		       struct gh_mark *m)
 {
 	int err;
 
-	if (exiting(mut->task))
+	if (exiting(task))
 		return 0;
-	c->task = mut->task;
-	c->lo = mut->stack_lo;
-	c->hi = mut->stack_hi;
+	c->task = task;
 	c->holes = 0;
-	/* No stack known: begin with one that no stack pointer is in. */
-	if (!c->hi) {
-		c->lo = 1;
-		c->hi = 1;
-	}
+	/* Usually the same as last time, but for its lower end. */
+	c->lo = hi > STACK_GUESS ? hi - STACK_GUESS : 1;
+	c->hi = max(hi, 1UL);
 	err = copy_until(c, att);
 	if (err)
 		return err == -ESRCH ? 0 : err;
 	mark_copy(c, att, m);
-	if (c->hi == mut->stack_hi || !mut->stack_hi)
+	if (c->hi == hi || !hi)
 		return 0;
-	return goheap_range_mark(c, att, mut->stack_lo, mut->stack_hi, true, m);
+	return mark_first_stack(c, att, hi, m);
 }
 
 /* A step of a range. */

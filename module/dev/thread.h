@@ -7,7 +7,7 @@
 struct gh_mark;
 struct goheap_attachment;
 struct goheap_copy;
-struct goheap_mutator;
+struct task_struct;
 
 /* May a stack be there? Not in what a driver maps, this one included. */
 static inline bool goheap_vma_memory(const struct vm_area_struct *vma)
@@ -19,7 +19,8 @@ struct goheap_copy *goheap_copy_new(void);
 void goheap_copy_free(struct goheap_copy *c);
 void goheap_copy_process(struct goheap_copy *c, struct mm_struct *mm);
 int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
-		       struct goheap_mutator *mut, struct gh_mark *m);
+		       struct task_struct *task, unsigned long hi,
+		       struct gh_mark *m);
 int goheap_range_mark(struct goheap_copy *c, struct goheap_attachment *att,
 		      unsigned long start, unsigned long end, bool stack,
 		      struct gh_mark *m);

@@ -336,6 +336,41 @@ TEST_F(threads, own_stack)
 	mutator_detach(&m);
 }
 
+static void *hold_unattached(void *arg)
+{
+	struct holder *x = arg;
+	volatile goheap_ref local = ~x->hid;
+
+	say_ready(x);
+	while (!finished(x))
+		(void)local;
+	return NULL;
+}
+
+/* A thread that has not used the heap, of a process that has. */
+TEST_F(threads, unattached)
+{
+	struct heap *h = &self->heap;
+	struct holder x = { .h = h };
+	struct mutator m;
+
+	ASSERT_EQ(0, mutator_attach(&m, self->fd, false));
+	x.hid = new_hidden(self->fd);
+	ASSERT_EQ(0, pipe(x.stop));
+	ASSERT_EQ(0, pthread_create(&x.thread, NULL, hold_unattached, &x));
+	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	for (int i = 0; i < 3; i++) {
+		EXPECT_GE(10, survivors(h));
+		EXPECT_TRUE(alive(h, x.hid));
+	}
+	holder_stop(&x);
+	clear_stack();
+	EXPECT_EQ(0, gh_collect(self->fd));
+	EXPECT_FALSE(alive(h, x.hid));
+	mutator_detach(&m);
+}
+
 TEST_F(threads, precise)
 {
 	struct heap *h = &self->heap;

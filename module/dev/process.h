@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef GOHEAP_PROCESS_H
+#define GOHEAP_PROCESS_H
+
+struct gh_mark;
+struct goheap_attachment;
+struct goheap_file;
+struct list_head;
+
+void goheap_process_note(struct goheap_attachment *att,
+			 struct list_head *processes);
+int goheap_process_mark(struct goheap_file *gf, struct goheap_attachment *att,
+			struct gh_mark *m);
+void goheap_process_forget(struct goheap_attachment *att);
+
+#endif /* GOHEAP_PROCESS_H */
