@@ -96,8 +96,9 @@ typedef __u64 goheap_ref;
  * GOHEAP_MMAP_MUTATOR: control pages of the calling thread, which becomes a
  * mutator: struct goheap_mutator_page, then 1 to 256 / GOHEAP_LEASES(page size)
  * pages of leases. EBUSY if the thread is one already, EPERM for a file that is
- * not open for writing. The thread's registers and its stack are roots from now
- * on; with GOHEAP_MMAP_MUTATOR_PRECISE they are not. A child does not inherit
+ * not open for writing. The registers and stacks of all threads of the process
+ * are roots from now on, unless all its mutators are made by
+ * GOHEAP_MMAP_MUTATOR_PRECISE. A child does not inherit
  * the mapping and is no mutator.
  */
 #define GOHEAP_MMAP_STATUS		0x0000090000000000ULL

@@ -264,7 +264,7 @@ void test_root_outlives_heap()
 		old = goheap::make<big>();
 	}
 	/* Takes the place of the closed one, and perhaps the root's number. */
-	heap again;
+	heap again(GOHEAP_OPEN_PRECISE);
 	goheap::scope in(again);
 
 	{
