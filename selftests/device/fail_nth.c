@@ -15,7 +15,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "goheap_test.h"
+#include "mutator.h"
 
 #define DEBUGFS		"/sys/kernel/debug"
 #define MAX_SITES	5000
@@ -134,6 +134,49 @@ static int stack(struct scene *s)
 		return -errno;
 	s->extra_len = STACK_BYTES;
 	return 0;
+}
+
+static int mutator(struct scene *s)
+{
+	s->extra = map_mutator(s->h.fd, MUTATOR_PAGES, true);
+	if (s->extra == MAP_FAILED)
+		return -errno;
+	s->extra_len = MUTATOR_PAGES * PAGE;
+	return 0;
+}
+
+static int status(struct scene *s)
+{
+	s->extra = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, s->h.fd,
+			GOHEAP_MMAP_STATUS);
+	if (s->extra == MAP_FAILED)
+		return -errno;
+	s->extra_len = PAGE;
+	return 0;
+}
+
+/* With the leases' pages, and spans that have no memory yet. */
+static int refill(struct scene *s)
+{
+	struct goheap_lease l[3] = {
+		{ .index = 0, .bytes = 16, .layout = s->node },
+		{ .index = 1, .bytes = 3 },
+		{ .index = MUTATOR_LEASES - 1, .bytes = 5000 },
+	};
+	int ret = mutator(s);
+
+	return ret ? ret : gh_refill(s->h.fd, l, ARRAY_SIZE(l), NULL);
+}
+
+static int range_add(struct scene *s)
+{
+	int ret = 0;
+
+	/* Enough for the table to grow. */
+	for (unsigned int i = 0; !ret && i < 40; i++)
+		ret = gh_range_add(s->h.fd, GOHEAP_RANGE_STATIC,
+				   &s->refs[i * 2], 8);
+	return ret;
 }
 
 static int layout_small(struct scene *s)
@@ -352,6 +395,10 @@ SITE(setup, OPENED);
 SITE(info, OPENED);
 SITE(map, OPENED);
 SITE(stack, MAPPED);
+SITE(mutator, MAPPED);
+SITE(status, MAPPED);
+SITE(range_add, MAPPED);
+SITE(refill, WITH_LAYOUT);
 SITE(layout_small, MAPPED);
 SITE(layout_large, MAPPED);
 SITE(alloc_tiny, WITH_LAYOUT);

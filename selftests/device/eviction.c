@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Processes that cannot be read, and what they must not do to others.
+ *
+ * A page that a userfaultfd has to fill, and that nobody fills, stands for
+ * whatever keeps memory from coming. A process that has one in a stack or in a
+ * range loses the heap: the collection goes on after about half a second, the
+ * process is told ENOTCONN, its next look at an object is SIGBUS, and what it
+ * alone has kept goes. A process that is attached to the same heap keeps its
+ * objects.
+ *
+ * Times are printed, and the limits on them are generous, because a virtual
+ * machine may stand still.
+ */
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <sys/prctl.h>
+
+#include "holder.h"
+
+#define ROOTS	20
+
+/* What a victim tells its parent. */
+struct report {
+	__u64 hid[ROOTS];
+	int step;
+};
+
+FIXTURE(eviction) {
+	struct heap heap;
+	int fd;
+	goheap_ref mine;
+	struct report *r;
+	int go[2];
+};
+
+FIXTURE_SETUP(eviction)
+{
+	struct heap *h = &self->heap;
+
+	ASSERT_EQ(0, heap_open(h, GIB, 0));
+	self->fd = h->fd;
+	self->mine = heap_push(h, 4096, 0);
+	ASSERT_NE(0, self->mine);
+	memset(heap_ptr(h, self->mine), 0x5a, 4096);
+	self->r = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->r);
+	ASSERT_EQ(0, pipe(self->go));
+}
+
+FIXTURE_TEARDOWN(eviction)
+{
+	munmap(self->r, PAGE);
+	close(self->go[0]);
+	close(self->go[1]);
+	heap_close(&self->heap);
+}
+
+static void wait_step(struct report *r, int step, pid_t pid)
+{
+	while (__atomic_load_n(&r->step, __ATOMIC_ACQUIRE) < step &&
+	       !kill(pid, 0) && !waitpid(pid, NULL, WNOHANG))
+		usleep(100);
+}
+
+static void set_step(struct report *r, int step)
+{
+	__atomic_store_n(&r->step, step, __ATOMIC_RELEASE);
+}
+
+/* A userfaultfd for pages that nobody fills; -errno. */
+static int register_missing(void *page, size_t bytes)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)page, .len = bytes },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) ||
+	    ioctl(fd, UFFDIO_REGISTER, &reg))
+		return -errno;
+	return fd;
+}
+
+static sigjmp_buf fault_env;
+
+static void on_sigbus(int sig)
+{
+	siglongjmp(fault_env, sig);
+}
+
+/* In the child, once it has been evicted. */
+static void check_evicted(struct heap *h, goheap_ref ref)
+{
+	struct goheap_lease l = { .bytes = 16 };
+	goheap_ref other;
+	__u32 id;
+
+	CHILD_CHECK(gh_alloc(h->fd, 16, 0, 1, &other, NULL) == -ENOTCONN);
+	CHILD_CHECK(gh_root_add(h->fd, ref, &id) == -ENOTCONN);
+	CHILD_CHECK(gh_refill(h->fd, &l, 1, NULL) == -ENOTCONN);
+	CHILD_CHECK(gh_barrier(h->fd) == -ENOTCONN);
+	CHILD_CHECK(gh_range_add(h->fd, 0, h, 8) == -ENOTCONN);
+	signal(SIGBUS, on_sigbus);
+	if (!sigsetjmp(fault_env, 1)) {
+		*(volatile char *)heap_ptr(h, ref) = 1;
+		CHILD_CHECK(!"no SIGBUS");
+	}
+}
+
+/* Keep what the parent counts, by handles. */
+static goheap_ref keep_some(struct heap *h, struct report *r)
+{
+	goheap_ref ref = 0;
+	__u32 id;
+
+	for (int i = 0; i < ROOTS; i++) {
+		CHILD_CHECK(!gh_alloc(h->fd, 64, 0, 1, &ref, NULL));
+		CHILD_CHECK(!gh_root_add(h->fd, ref, &id));
+		r->hid[i] = hidden(ref);
+	}
+	return ref;
+}
+
+enum { SLEEPS = 1, SHARED = 2, RANGE = 4, ANSWERED = 8 };
+
+struct victim {
+	struct heap h;
+	struct report *r;
+	int go;
+	int how;
+	int uffd;
+	char *page;
+	goheap_ref ref;
+	struct mutator m;
+};
+
+/* Frames below here: nothing of them above the missing page is touched. */
+static __attribute__((noinline)) void below(struct victim *v)
+{
+	char c;
+
+	set_step(v->r, 2);
+	if (v->how & SLEEPS) {
+		CHILD_CHECK(read(v->go, &c, 1) == 1);
+	} else {
+		struct pollfd p = { .fd = v->go, .events = POLLIN };
+
+		while (!poll(&p, 1, 0))
+			;
+	}
+	if (!(v->how & ANSWERED))
+		check_evicted(&v->h, v->ref);
+	_exit(0);
+}
+
+static void *on_bad_stack(void *arg)
+{
+	struct victim *v = arg;
+	volatile char frame[4 * PAGE];
+	char *page = (char *)(((uintptr_t)frame + 2 * PAGE) & -PAGE);
+
+	CHILD_CHECK(!mutator_attach(&v->m, v->h.fd, false));
+	v->ref = keep_some(&v->h, v->r);
+	CHILD_CHECK(!madvise(page, PAGE, v->how & SHARED ? MADV_REMOVE :
+						   MADV_DONTNEED));
+	v->page = page;
+	v->uffd = register_missing(page, PAGE);
+	if (v->uffd < 0)
+		_exit(77);
+	below(v);
+	frame[0] = 0;
+	return NULL;
+}
+
+static void run_victim(struct heap *h, struct report *r, int go, int how)
+{
+	static struct victim v;
+	size_t bytes = 64 * PAGE;
+	pthread_attr_t attr;
+	pthread_t t;
+	char *stack;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	heap_detach(h);
+	CHILD_CHECK(!heap_attach(h));
+	v = (struct victim){ .h = *h, .r = r, .go = go, .how = how };
+	stack = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_ANONYMOUS |
+		     (how & SHARED ? MAP_SHARED : MAP_PRIVATE), -1, 0);
+	CHILD_CHECK(stack != MAP_FAILED);
+	if (how & RANGE) {
+		CHILD_CHECK(!gh_range_add(h->fd, 0, stack, bytes));
+		v.ref = keep_some(h, r);
+		v.uffd = register_missing(stack + PAGE, PAGE);
+		if (v.uffd < 0)
+			_exit(77);
+		below(&v);
+	}
+	pthread_attr_init(&attr);
+	pthread_attr_setstack(&attr, stack, bytes);
+	CHILD_CHECK(!pthread_create(&t, &attr, on_bad_stack, &v));
+	for (;;)
+		pause();
+}
+
+static void try_victim(struct __test_metadata *_metadata,
+		       FIXTURE_DATA(eviction) *self, int how)
+{
+	struct heap *h = &self->heap;
+	int status, gone = 0;
+	long ms;
+	pid_t pid;
+
+	self->r->step = 0;
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		run_victim(h, self->r, self->go[0], how);
+	wait_step(self->r, 2, pid);
+	if (self->r->step < 2)
+		SKIP(return, "no userfaultfd for the kernel's faults");
+	ms = timed_collect(self->fd);
+	TH_LOG("a collection of %ld ms", ms);
+	EXPECT_LE(0, ms);
+	EXPECT_GT(20000, ms);
+	/* That one may have seen the victim's handles before its stack. */
+	ms = timed_collect(self->fd);
+	TH_LOG("the next one: %ld ms", ms);
+	EXPECT_GT(20000, ms);
+	for (int i = 0; i < ROOTS; i++)
+		gone += !alive(h, self->r->hid[i]);
+	EXPECT_LE(ROOTS - 2, gone);
+	EXPECT_TRUE(all_bytes(heap_ptr(h, self->mine), 0x5a, 4096));
+	ASSERT_EQ(1, write(self->go[1], "", 1));
+	status = wait_for(pid);
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(heap_has(h, self->mine));
+	EXPECT_NE(0, heap_push(h, 64, 0));
+	h->stack->top = 1;
+	EXPECT_EQ(1, heap_live(h));
+}
+
+TEST_F(eviction, stack_asleep)
+{
+	try_victim(_metadata, self, SLEEPS);
+}
+
+TEST_F(eviction, stack_running)
+{
+	try_victim(_metadata, self, 0);
+}
+
+TEST_F(eviction, shared_stack_asleep)
+{
+	try_victim(_metadata, self, SLEEPS | SHARED);
+}
+
+TEST_F(eviction, shared_stack_running)
+{
+	try_victim(_metadata, self, SHARED);
+}
+
+TEST_F(eviction, range)
+{
+	try_victim(_metadata, self, RANGE | SLEEPS);
+}
+
+TEST_F(eviction, shared_range)
+{
+	try_victim(_metadata, self, RANGE | SHARED | SLEEPS);
+}
+
+/* However many ranges cannot be read, a process is waited for once. */
+TEST_F(eviction, many_ranges)
+{
+	enum { N = 8 };
+	struct heap *h = &self->heap;
+	pid_t pid = fork();
+	long ms;
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		heap_detach(h);
+		CHILD_CHECK(!heap_attach(h));
+		for (int i = 0; i < N; i++) {
+			/* Not side by side: each is a mapping of its own. */
+			char *p = mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE |
+				       MAP_ANONYMOUS, -1, 0) + PAGE;
+
+			CHILD_CHECK(!mprotect(p, PAGE, PROT_READ | PROT_WRITE));
+			CHILD_CHECK(!gh_range_add(h->fd, 0, p, PAGE));
+			if (register_missing(p, PAGE) < 0)
+				_exit(77);
+		}
+		set_step(self->r, 2);
+		for (;;)
+			pause();
+	}
+	wait_step(self->r, 2, pid);
+	if (self->r->step < 2)
+		SKIP(return, "no userfaultfd for the kernel's faults");
+	ms = timed_collect(self->fd);
+	TH_LOG("a collection of %ld ms", ms);
+	EXPECT_GT(20000, ms);
+	EXPECT_TRUE(heap_has(h, self->mine));
+	ASSERT_EQ(0, kill(pid, 0));
+	kill(pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, wait_for(pid));
+}
+
+/*
+ * A large range of which little exists takes time, and is no reason to evict;
+ * nor are mappings of the heap itself, as when a program registers all of its
+ * writable memory.
+ */
+TEST_F(eviction, not_for_holes)
+{
+	struct heap *h = &self->heap;
+	char *p = mmap(NULL, 4 * GIB, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		       MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct mutator m;
+	__u64 hid;
+	long ms;
+
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_EQ(0, mutator_attach(&m, self->fd, true));
+	ASSERT_EQ(0, gh_range_add(self->fd, 0, p, GIB));
+	ASSERT_EQ(0, gh_range_add(self->fd, 0, h->stack, STACK_BYTES));
+	ASSERT_EQ(0, gh_range_add(self->fd, 0, m.page, MUTATOR_PAGES * PAGE));
+	hid = new_hidden(self->fd);
+	*(goheap_ref *)(p + GIB - 8) = ~hid;
+	*(goheap_ref *)(p + 17 * PAGE) = ~hid;
+	ms = timed_collect(self->fd);
+	TH_LOG("1 GiB of holes: %ld ms", ms);
+	EXPECT_TRUE(alive(h, hid));
+	munmap(p + MIB, GIB - 2 * MIB);
+	ms = timed_collect(self->fd);
+	TH_LOG("1 GiB of nothing: %ld ms", ms);
+	EXPECT_TRUE(alive(h, hid));
+	EXPECT_NE(0, mutator_new(&m, self->fd, 0, 16, 0));
+	EXPECT_EQ(0, gh_range_remove(self->fd, p));
+	EXPECT_EQ(0, gh_collect(self->fd));
+	EXPECT_FALSE(alive(h, hid));
+	mutator_detach(&m);
+	munmap(p, 4 * GIB);
+}
+
+/* Attached again, an evicted process begins anew. */
+TEST_F(eviction, attaches_again)
+{
+	struct heap *h = &self->heap;
+	pid_t pid = fork();
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		char *p = page_with(PROT_READ | PROT_WRITE);
+		struct mutator m, again;
+		struct heap old;
+
+		heap_detach(h);
+		CHILD_CHECK(!heap_attach(h));
+		CHILD_CHECK(!mutator_attach(&m, h->fd, false));
+		CHILD_CHECK(!gh_range_add(h->fd, 0, p, PAGE));
+		if (register_missing(p, PAGE) < 0)
+			_exit(0);
+		CHILD_CHECK(!gh_collect(h->fd));
+		old = *h;
+		check_evicted(&old, self->mine);
+		CHILD_CHECK(!heap_attach(h));
+		CHILD_CHECK(!mutator_attach(&again, h->fd, false));
+		CHILD_CHECK(mutator_new(&again, h->fd, 0, 16, 0));
+		CHILD_CHECK(heap_push(h, 16, 0));
+		CHILD_CHECK(!gh_collect(h->fd));
+		CHILD_CHECK(heap_has(h, h->stack->slots[0]));
+		CHILD_CHECK(all_bytes(heap_ptr(h, self->mine), 0x5a, 4096));
+		/* The old mappings stay what they are. */
+		mutator_detach(&m);
+		heap_detach(&old);
+		CHILD_CHECK(mutator_new(&again, h->fd, 0, 16, 0));
+		_exit(0);
+	}
+	EXPECT_EQ(0, wait_for(pid));
+	EXPECT_EQ(1, heap_live(h));
+}
+
+TEST_HARNESS_MAIN
