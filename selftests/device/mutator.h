@@ -82,18 +82,24 @@ static inline goheap_ref mutator_take(struct mutator *m, __u32 lease)
 
 	for (__u32 i = 0; i < m->words[lease]; i++) {
 		__u64 mask = s[i].mask;
+		goheap_ref ref;
 
 		if (!mask)
 			continue;
+		/*
+		 * The slot is an object as soon as its bit is clear, so a
+		 * collection must find the reference from before that on.
+		 */
+		ref = s[i].base + __builtin_ctzll(mask) * m->slot_bytes[lease];
+		__asm__ volatile("" : "+r" (ref) : : "memory");
 		__atomic_store_n(&s[i].mask, mask & (mask - 1),
 				 __ATOMIC_RELAXED);
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		if (m->page->generation != m->generation) {
-			/* Taken back meanwhile. */
-			s[i].mask = 0;
-			return 0;
-		}
-		return s[i].base + __builtin_ctzll(mask) * m->slot_bytes[lease];
+		__asm__ volatile("" : "+r" (ref) : : "memory");
+		if (m->page->generation == m->generation)
+			return ref;
+		/* Taken back meanwhile. */
+		s[i].mask = 0;
+		return 0;
 	}
 	return 0;
 }
