@@ -163,10 +163,20 @@ static void mark_batches(struct gh_heap *heap)
 	mutex_unlock(&heap->batch_lock);
 }
 
-static void mark_phase(struct gh_heap *heap)
+/*
+ * Programs are told first and held off then: holding them off interrupts their
+ * CPUs, so that a store which was not reported is seen by whoever looks later.
+ */
+static void stop_world(struct gh_heap *heap)
 {
 	WRITE_ONCE(heap->phase, GH_PHASE_MARK);
 	gh_port_set_marking(heap, true);
+	gh_port_hold_users(heap);
+	gh_mutator_flush_all(heap);
+}
+
+static void mark_phase(struct gh_heap *heap)
+{
 	gh_mark_begin(heap->mark);
 	mark_batches(heap);
 	gh_mutator_mark_all(heap, heap->mark);
@@ -228,8 +238,7 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 
 	stopped = ktime_get_ns();
 	down_write(&heap->world);
-	gh_port_hold_users(heap);
-	gh_mutator_flush_all(heap);
+	stop_world(heap);
 	marking = ktime_get_ns();
 	mark_phase(heap);
 	marked = ktime_get_ns();

@@ -6,6 +6,7 @@
 #include "gh_heap.h"
 #include "gh_mutator.h"
 
+#include <linux/compat.h>
 #include <linux/goheap.h>
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
@@ -126,7 +127,9 @@ static bool range_valid(const struct goheap_range *r)
  * @arg: struct goheap_range
  * @may_write: true
  *
- * Return: 0, -EINVAL, -ENOTCONN, -EEXIST, -ENOSPC or -ENOMEM.
+ * The words of a 32-bit program are too short for references.
+ *
+ * Return: 0, -EINVAL, -EOPNOTSUPP, -ENOTCONN, -EEXIST, -ENOSPC or -ENOMEM.
  */
 int goheap_cmd_range_add(struct goheap_file *gf, void *arg, bool may_write)
 {
@@ -134,6 +137,8 @@ int goheap_cmd_range_add(struct goheap_file *gf, void *arg, bool may_write)
 
 	if (!range_valid(r))
 		return -EINVAL;
+	if (in_compat_syscall())
+		return -EOPNOTSUPP;
 	return goheap_attach_range(gf, r->start, r->start + r->bytes,
 				   r->kind == GOHEAP_RANGE_STACK);
 }

@@ -63,14 +63,19 @@ static inline struct fpu *goheap_fpu(struct task_struct *task)
 }
 #endif
 
-/* 6.4 lets a fault hold the lock of its mapping instead of the mmap lock. */
-static inline bool goheap_fault_locks_mm(const struct vm_fault *vmf)
+/*
+ * 6.4 lets a fault hold the lock of its mapping instead of the mmap lock. Drop
+ * it if so: the fault has to be tried again, with the mmap lock.
+ */
+static inline bool goheap_fault_unlock_vma(struct vm_fault *vmf)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
-	return !(vmf->flags & FAULT_FLAG_VMA_LOCK);
-#else
-	return true;
+	if (vmf->flags & FAULT_FLAG_VMA_LOCK) {
+		vma_end_read(vmf->vma);
+		return true;
+	}
 #endif
+	return false;
 }
 
 #endif /* GOHEAP_COMPAT_H */

@@ -24,8 +24,9 @@
  *   of the mappings, so a page found here is mapped before that or not at all.
  *
  * Waiting for the world. The mmap lock comes before the world and would stop
- * everything else in the process that needs it, so the handler drops it where
- * the caller allows it and has the fault tried again. The wait can be
+ * everything else in the process that needs it, the collector perhaps among them,
+ * so the handler drops it where the caller allows it and has the fault tried
+ * again; and the lock of a mapping, in favour of the mmap lock, always. The wait can be
  * interrupted by a fatal signal only, since a page fault has no other way to
  * fail: a killed thread gets SIGBUS, which it never sees, and in a system call
  * EFAULT.
@@ -66,8 +67,9 @@ vm_fault_t goheap_fault_begin(struct vm_fault *vmf, struct gh_heap *heap)
 
 	if (down_read_trylock(&heap->world))
 		return 0;
-	if (!goheap_fault_locks_mm(vmf) ||
-	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+	if (goheap_fault_unlock_vma(vmf))
+		return VM_FAULT_RETRY;
+	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
 		return down_read_killable(&heap->world) ? VM_FAULT_SIGBUS : 0;
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;

@@ -19,6 +19,7 @@
 #include "gh_heap.h"
 #include "gh_mutator.h"
 
+#include <linux/compat.h>
 #include <linux/fs.h>
 #include <linux/goheap.h>
 #include <linux/ptrace.h>
@@ -297,7 +298,7 @@ static int add_mutator(struct goheap_file *gf, struct goheap_mutator *mut)
  * @precise: neither registers nor stack are to be looked at
  *
  * Context: may sleep; mmap lock held for writing.
- * Return: 0, -EPERM, -EINVAL, -EBUSY (is one already), -ENOTCONN or -ENOMEM.
+ * Return: 0, -EPERM, -EOPNOTSUPP, -EINVAL, -EBUSY (is one already), -ENOTCONN or -ENOMEM.
  */
 int goheap_mutator_mmap(struct file *file, struct vm_area_struct *vma,
 			bool precise)
@@ -318,6 +319,9 @@ int goheap_mutator_mmap(struct file *file, struct vm_area_struct *vma,
 
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EPERM;
+	/* The words of a 32-bit program are too short for references. */
+	if (!precise && in_compat_syscall())
+		return -EOPNOTSUPP;
 	if (nr_pages < 2 || nr_pages - 1 > GH_MAX_LEASES / GH_LEASES_PER_PAGE)
 		return -EINVAL;
 	if (!goheap_attached(gf))

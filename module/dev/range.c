@@ -15,7 +15,7 @@
 #include "range.h"
 
 #define MAX_RANGES	65536
-#define MAX_BYTES	(64ULL << 30)
+#define MAX_BYTES	(4ULL << 30)
 
 /* Index of the first range that ends behind an address. */
 static u32 first_behind(const struct goheap_ranges *r, unsigned long addr)

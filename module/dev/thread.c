@@ -6,7 +6,8 @@
  * from the heap; what a thread holds now it held when the heap stopped. It may
  * go on running on memory of its own, and a reference may go from a register to
  * the stack and back meanwhile. So both are read at one moment, without waking,
- * signalling or asking the thread:
+ * signalling or asking the thread. What it gives to others it stores with the
+ * write barrier, and waits there: static variables, other threads' stacks.
  *
  * - A thread on a CPU is interrupted there (smp_call_function_single()) and its
  *   registers and stack are copied by the handler, in the thread's own address
@@ -52,7 +53,8 @@
  * Tries in vain are counted for a process as a whole. Once they have taken
  * PATIENCE, be it because a userfaultfd does not answer, the reading ends with
  * an error, and the caller evicts the process. A few tries have to be made in any
- * case: a virtual machine may stand still for longer than that.
+ * case: a virtual machine may stand still for longer than that. The mmap lock is
+ * waited for longer: a fork of a large process holds it for some time.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
@@ -78,6 +80,7 @@
 #define BUFFER_MIN	(64UL << 10)
 #define BUFFER_MAX	(64UL << 20)
 #define PATIENCE	(500 * NSEC_PER_MSEC)
+#define LOCK_PATIENCE	(10 * NSEC_PER_SEC)
 #define FREE_TRIES	4	/* of one reading, if none of them waits */
 #define MIN_TRIES	20	/* before a process is given up */
 #define BATCH_PAGES	16
@@ -102,6 +105,7 @@ enum {
  * @mm: the process
  * @vain_ns: what tries in vain to read it have taken
  * @vain: how many there were
+ * @lock_ns: how long the mmap lock has been waited for
  * @task: the thread
  * @regs: its user registers
  * @fp: its vector registers
@@ -125,6 +129,7 @@ struct goheap_copy {
 	struct mm_struct *mm;
 	u64 vain_ns;
 	u32 vain;
+	u64 lock_ns;
 	struct task_struct *task;
 	struct pt_regs regs;
 	u32 fp_words;
@@ -185,15 +190,24 @@ void goheap_copy_process(struct goheap_copy *c, struct mm_struct *mm)
 	c->mm = mm;
 	c->vain_ns = 0;
 	c->vain = 0;
+	c->lock_ns = 0;
 }
 
-/* The nth try, begun at @since, was in vain. Is the process to be given up? */
-static bool out_of_patience(struct goheap_copy *c, u32 nth, bool waited,
-			    u64 since)
+/*
+ * The nth try, begun at @since, was in vain: -EBUSY for the mmap lock, -EAGAIN
+ * for a page, 0 for neither. Is the process to be given up?
+ */
+static bool out_of_patience(struct goheap_copy *c, u32 nth, int why, u64 since)
 {
-	if (!waited && nth <= FREE_TRIES)
+	u64 ns = ktime_get_ns() - since;
+
+	if (why == -EBUSY) {
+		c->lock_ns += ns;
+		return c->lock_ns >= LOCK_PATIENCE;
+	}
+	if (!why && nth <= FREE_TRIES)
 		return false;
-	c->vain_ns += ktime_get_ns() - since;
+	c->vain_ns += ns;
 	return ++c->vain >= MIN_TRIES && c->vain_ns >= PATIENCE;
 }
 
@@ -330,7 +344,7 @@ static int find_stack(struct goheap_copy *c, struct goheap_attachment *att)
 	c->lo = 0;
 	c->hi = 0;
 	if (!mmap_read_trylock(att->mm))
-		return -EAGAIN;
+		return -EBUSY;
 	vma = find_vma(att->mm, sp);
 	if (vma && vma->vm_start <= sp && goheap_vma_memory(vma)) {
 		c->lo = vma->vm_start;
@@ -408,7 +422,7 @@ static long bring_in_some(struct mm_struct *mm, struct vm_area_struct *vma,
 
 /*
  * Have absent pages brought in, and count those that do not exist. Returns
- * -EAGAIN as long as one is on its way.
+ * -EAGAIN as long as one is on its way, -EBUSY without the mmap lock.
  */
 static int bring_in(struct goheap_copy *c, struct mm_struct *mm)
 {
@@ -420,7 +434,7 @@ static int bring_in(struct goheap_copy *c, struct mm_struct *mm)
 	c->from = c->first;
 	c->to = c->last;
 	if (!mmap_read_trylock(mm))
-		return -EAGAIN;
+		return -EBUSY;
 	while (addr < end) {
 		unsigned long next = end;
 		long n = -EFAULT;
@@ -491,7 +505,7 @@ static int copy_until(struct goheap_copy *c, struct goheap_attachment *att)
 		if (c->result == GONE || exiting(c->task))
 			return -ESRCH;
 		err = prepare(c, att);
-		if (err && err != -EAGAIN)
+		if (err && err != -EAGAIN && err != -EBUSY)
 			return err;
 		if (err)
 			usleep_range(50, 100);
@@ -512,7 +526,7 @@ static int find_first_stack(struct goheap_copy *c, unsigned long hi)
 	c->lo = hi;
 	c->hi = hi;
 	if (!mmap_read_trylock(c->mm))
-		return -EAGAIN;
+		return -EBUSY;
 	vma = find_vma(c->mm, hi - 1);
 	if (vma && vma->vm_start < hi && goheap_vma_memory(vma))
 		c->lo = vma->vm_start;
@@ -532,7 +546,7 @@ static int mark_first_stack(struct goheap_copy *c, struct goheap_attachment *att
 
 	for (nth = 1; find_first_stack(c, hi); nth++) {
 		usleep_range(50, 100);
-		if (out_of_patience(c, nth, true, since))
+		if (out_of_patience(c, nth, -EBUSY, since))
 			return -ETIMEDOUT;
 		since = ktime_get_ns();
 	}
@@ -571,6 +585,20 @@ int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
 	if (c->hi == hi || !hi)
 		return 0;
 	return mark_first_stack(c, att, hi, m);
+}
+
+/* The first address from @start on that is mapped, if that is easy to find. */
+static unsigned long skip_unmapped(struct mm_struct *mm, unsigned long start,
+				   unsigned long end)
+{
+	struct vm_area_struct *vma;
+
+	if (start >= end || !mmap_read_trylock(mm))
+		return start;
+	vma = find_vma(mm, start);
+	start = vma ? min(max(start, vma->vm_start), end) : end;
+	mmap_read_unlock(mm);
+	return start;
 }
 
 /* A step of a range. */
@@ -622,6 +650,8 @@ int goheap_range_mark(struct goheap_copy *c, struct goheap_attachment *att,
 			      att->nr_seen,
 			      stack ? GH_ROOT_STACK : GH_ROOT_STATIC);
 		start += n;
+		if (c->absent)
+			start = skip_unmapped(att->mm, start, end);
 		cond_resched();
 	}
 	return 0;

@@ -971,8 +971,11 @@ TEST_F(abi, from_32_bit)
 		SKIP(return, "no 32-bit system calls");
 
 	for_each_command(c) {
+		/* Conservative roots are nothing for 32-bit words. */
+		int right = c->cmd == GOHEAP_IOC_RANGE_ADD ? -EOPNOTSUPP : 0;
+
 		prepare(self, c, self->buf);
-		EXPECT_EQ(0, ioctl_32(fd_of(self, c), c->cmd, self->buf))
+		EXPECT_EQ(right, ioctl_32(fd_of(self, c), c->cmd, self->buf))
 			TH_LOG("%s", c->name);
 		prepare(self, c, self->buf);
 		*(__u32 *)self->buf = 0;

@@ -703,7 +703,12 @@ enum goheap_range_kind {
  * mapping of the objects, keeps the object it leads into; other words mean
  * nothing. What is not mapped is passed over. Ranges belong to the process's
  * attachment and do not overlap (EEXIST). RANGE_REMOVE names a range by its
- * start (ENOENT). ENOSPC: there are 65536 ranges, or 64 GiB of them.
+ * start (ENOENT). ENOSPC: there are 65536 ranges, or 4 GiB of them.
+ *
+ * Programs store references to memory that is a range, or to the stack of another
+ * thread, as they do to objects: while goheap_status.marking is not 0, the new
+ * and the old value go to the barrier buffer before the store. A thread's own
+ * stack needs nothing.
  */
 struct goheap_range {
 	__u32 size;
