@@ -87,7 +87,7 @@ goheap_ref goheap_new_slow(struct goheap *h, int layout, size_t bytes)
 	}
 	if (!bytes)
 		bytes = 1;
-	if (layout == GOHEAP_LAYOUT_NOSCAN && bytes < GOHEAP_TINY_BYTES)
+	if (goheap_is_tiny(layout, bytes))
 		return gh_tiny_take(t, bytes);
 	if (bytes <= GOHEAP_CACHE_BYTES && layout >= 0)
 		cache = gh_cache_get(t, goheap_cache_key(layout, bytes));

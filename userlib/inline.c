@@ -18,6 +18,7 @@ extern inline int goheap_is_ours(const struct goheap_thread *t, goheap_ref ref);
 extern inline void goheap_push_new(struct goheap_thread *t, goheap_ref ref);
 extern inline goheap_ref goheap_cache_take(struct goheap_thread *t,
 					   struct goheap_cache *cache);
+extern inline int goheap_is_tiny(int layout, size_t bytes);
 extern inline uint32_t goheap_tiny_offset(const struct goheap_thread *t,
 					  size_t bytes);
 extern inline goheap_ref goheap_tiny_take(struct goheap_thread *t, uint32_t off,

@@ -224,7 +224,10 @@ GOHEAP_INLINE goheap_ref goheap_load(const struct goheap *h,
 /* Largest object in bytes that comes from a thread's cache. */
 #define GOHEAP_CACHE_BYTES 1024
 
-/* Smaller objects without references share a block of this size. */
+/*
+ * Smaller objects without references share a block of this size; but for those
+ * of 8 bytes, which as slots of their own take no more room, and less time.
+ */
 #define GOHEAP_TINY_BYTES 16
 
 /**
@@ -336,6 +339,12 @@ GOHEAP_INLINE goheap_ref goheap_cache_take(struct goheap_thread *t,
 	return 0;
 }
 
+GOHEAP_INLINE int goheap_is_tiny(int layout, size_t bytes)
+{
+	return layout == GOHEAP_LAYOUT_NOSCAN && bytes < GOHEAP_TINY_BYTES &&
+	       bytes != 8;
+}
+
 /* Where in the shared block an object would go; as Go aligns it. */
 GOHEAP_INLINE uint32_t goheap_tiny_offset(const struct goheap_thread *t,
 					  size_t bytes)
@@ -389,7 +398,7 @@ GOHEAP_INLINE goheap_ref goheap_new(struct goheap *h, int layout, size_t bytes)
 	if (GOHEAP__UNLIKELY(t->heap != h) ||
 	    (t->precise && t->locals->top >= t->nr_locals))
 		return goheap_new_slow(h, layout, bytes);
-	if (layout == GOHEAP_LAYOUT_NOSCAN && bytes < GOHEAP_TINY_BYTES) {
+	if (goheap_is_tiny(layout, bytes)) {
 		uint32_t off = goheap_tiny_offset(t, bytes);
 
 		if (off + bytes <= GOHEAP_TINY_BYTES)

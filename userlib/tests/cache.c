@@ -137,20 +137,25 @@ void test_tiny(void)
 	uint64_t base = 0x8001000000010000;
 	goheap_ref a, b, c;
 
+	grant(t, 0, 8, base + 0x10000, 1);
 	grant(t, 0, 16, base, 2);
 	a = goheap_new(&heap.pub, 0, 3);
 	b = goheap_new(&heap.pub, 0, 4);
-	c = goheap_new(&heap.pub, 0, 8);
+	c = goheap_new(&heap.pub, 0, 6);
 	EXPECT(a == base && b == base + 4 && c == base + 8);
-	EXPECT(t->pub.page->tiny_allocs == 2);
+	EXPECT(goheap_new(&heap.pub, 0, 2) == base + 14);
+	EXPECT(t->pub.page->tiny_allocs == 3);
+	/* 8 bytes are a slot. */
+	EXPECT(goheap_new(&heap.pub, 0, 8) == base + 0x10000);
+	EXPECT(t->pub.page->tiny_allocs == 3);
 	EXPECT(goheap_new(&heap.pub, 0, 15) == base + 16);
 	/* Less room than that block has: not the one to go on with. */
 	EXPECT(goheap_new(&heap.pub, 0, 1) == base + 16 + 15);
-	EXPECT(t->pub.locals->top == 5);
+	EXPECT(t->pub.locals->top == 7);
 	t->pub.page->generation++;
 	EXPECT(!goheap_new(&heap.pub, 0, 1) && errno == ENOTTY);
-	EXPECT(t->pub.locals->top == 5 && !t->pub.tiny);
-	EXPECT(t->pub.page->tiny_allocs == 3);
+	EXPECT(t->pub.locals->top == 7 && !t->pub.tiny);
+	EXPECT(t->pub.page->tiny_allocs == 4);
 	close_fake(&heap);
 }
 
