@@ -27,3 +27,5 @@ extern inline void goheap_stack_switch(struct goheap *h);
 extern inline goheap_ref goheap_new(struct goheap *h, int layout, size_t bytes);
 extern inline goheap_frame goheap_frame_begin(struct goheap *h);
 extern inline void goheap_frame_end(struct goheap *h, goheap_frame frame);
+extern inline goheap_ref *goheap_var(struct goheap *h, goheap_ref ref);
+extern inline goheap_ref goheap_local(struct goheap *h, goheap_ref ref);

@@ -447,8 +447,7 @@ goheap_frame goheap_frame_begin_slow(struct goheap *h);
 void goheap_frame_end_slow(struct goheap *h, goheap_frame frame);
 goheap_ref goheap_frame_return(struct goheap *h, goheap_frame frame,
 			       goheap_ref ref);
-goheap_ref *goheap_var(struct goheap *h, goheap_ref ref);
-goheap_ref goheap_local(struct goheap *h, goheap_ref ref);
+goheap_ref *goheap_var_slow(struct goheap *h, goheap_ref ref);
 size_t goheap_set_max_stack(struct goheap *h, size_t bytes);
 
 /**
@@ -484,6 +483,45 @@ GOHEAP_INLINE void goheap_frame_end(struct goheap *h, goheap_frame frame)
 		goheap_frame_end_slow(h, frame);
 	else if (t->locals && frame < t->locals->top)
 		__atomic_store_n(&t->locals->top, frame, __ATOMIC_RELEASE);
+}
+
+/**
+ * goheap_var() - a variable that keeps what it refers to
+ * @h: the heap
+ * @ref: its first value, or 0
+ *
+ * The variable is written with goheap_store() and lives until the thread's
+ * current frame ends.
+ *
+ * Return: the variable, or NULL with errno ENOSPC if the thread's handle stack
+ * is full, or as goheap_new() sets it if it could not be made.
+ */
+GOHEAP_INLINE goheap_ref *goheap_var(struct goheap *h, goheap_ref ref)
+{
+	struct goheap_thread *t = goheap_self;
+	struct goheap_stack *locals = t->locals;
+	uint64_t top;
+
+	if (GOHEAP__UNLIKELY(t->heap != h || !locals))
+		return goheap_var_slow(h, ref);
+	top = locals->top;
+	if (GOHEAP__UNLIKELY(top >= t->nr_locals))
+		return goheap_var_slow(h, ref);
+	locals->slots[top] = ref;
+	__atomic_store_n(&locals->top, top + 1, __ATOMIC_RELEASE);
+	return &locals->slots[top];
+}
+
+/**
+ * goheap_local() - keep an object until the current frame ends
+ * @h: the heap
+ * @ref: a reference that was loaded from somewhere, or 0
+ *
+ * Return: @ref, or 0 with errno as goheap_var().
+ */
+GOHEAP_INLINE goheap_ref goheap_local(struct goheap *h, goheap_ref ref)
+{
+	return ref && goheap_var(h, ref) ? ref : 0;
 }
 
 /* Roots: roots.c */
