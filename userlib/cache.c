@@ -109,6 +109,14 @@ void gh_caches_void(struct gh_thread *t)
 		__atomic_load_n(&t->pub.page->generation, __ATOMIC_RELAXED);
 }
 
+/* Bytes of the largest object that goheap_cache_key() gives this key. */
+static uint64_t key_bytes(uint64_t key)
+{
+	uint64_t units = key & 0xff;
+
+	return units <= 128 ? units * 8 : (units - 120) * 128;
+}
+
 /* Fill a cache that has no slot left. Returns false with errno set. */
 static bool refill(struct gh_thread *t, struct goheap_cache *cache)
 {
@@ -116,7 +124,7 @@ static bool refill(struct gh_thread *t, struct goheap_cache *cache)
 	struct goheap_lease lease = {
 		.index = cache->lease,
 		.layout = (uint32_t)(cache->key >> 8),
-		.bytes = (cache->key & 0xff) * 8,
+		.bytes = key_bytes(cache->key),
 	};
 	struct goheap_refill refill = {
 		.size = sizeof(refill),

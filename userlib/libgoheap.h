@@ -222,7 +222,7 @@ GOHEAP_INLINE goheap_ref goheap_load(const struct goheap *h,
 /* Allocation: alloc.c, cache.c, thread.c */
 
 /* Largest object in bytes that comes from a thread's cache. */
-#define GOHEAP_CACHE_BYTES 1024
+#define GOHEAP_CACHE_BYTES 8192
 
 /*
  * Smaller objects without references share a block of this size; but for those
@@ -285,9 +285,13 @@ goheap_ref goheap_new_array(struct goheap *h, int layout, size_t elem_size,
 size_t goheap_alloc_batch(struct goheap *h, int layout, size_t bytes,
 			  goheap_ref *refs, size_t n);
 
+/* In units of 8 bytes up to 1 KiB, then of 128, as all size classes are. */
 GOHEAP_INLINE uint64_t goheap_cache_key(int layout, size_t bytes)
 {
-	return ((uint64_t)(uint32_t)layout << 8) | ((bytes + 7) >> 3);
+	uint64_t units = bytes <= 1024 ? (bytes + 7) / 8
+				       : 120 + (bytes + 127) / 128;
+
+	return ((uint64_t)(uint32_t)layout << 8) | units;
 }
 
 GOHEAP_INLINE struct goheap_cache *
