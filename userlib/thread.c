@@ -33,6 +33,7 @@ static void unlink_from_heap(struct gh_thread *t)
 	if (t->heap_next)
 		t->heap_next->heap_prev = t->heap_prev;
 	t->pub.heap = NULL;
+	t->pub.plain = NULL;
 }
 
 static void link_to_heap(struct gh_thread *t, struct gh_heap *heap)
@@ -55,12 +56,6 @@ static void unmap_all(struct gh_thread *t)
 	t->pub.page = NULL;
 }
 
-static void free_state(struct gh_thread *t)
-{
-	free(t->pub.caches);
-	free(t);
-}
-
 /* Unless its heap is closed, end what the thread has of it. */
 static void retire(struct gh_thread *t)
 {
@@ -70,7 +65,7 @@ static void retire(struct gh_thread *t)
 		unlink_from_heap(t);
 	}
 	pthread_mutex_unlock(&gh_lock);
-	free_state(t);
+	free(t);
 }
 
 static void thread_exit(void *unused)
@@ -154,7 +149,7 @@ static int map_control(struct gh_thread *t, struct gh_heap *heap)
 /* What the thread needs before it can be used. */
 static int set_up(struct gh_thread *t, struct gh_heap *heap)
 {
-	if (register_exit() || gh_caches_init(t) || map_control(t, heap))
+	if (register_exit() || map_control(t, heap))
 		return -1;
 	t->pub.precise = heap->precise;
 	if (heap->precise)
@@ -171,10 +166,12 @@ static struct gh_thread *new_state(struct gh_heap *heap)
 	if (!t)
 		return NULL;
 	t->pub.heap = &heap->pub;
+	t->pub.plain = heap->precise ? NULL : &heap->pub;
+	gh_caches_init(t);
 	if (set_up(t, heap)) {
 		error = errno;
 		unmap_all(t);
-		free_state(t);
+		free(t);
 		errno = error;
 		return NULL;
 	}
@@ -201,7 +198,7 @@ static void sweep_states(void)
 		if (goheap_self == &t->pub)
 			goheap_self = &no_thread.pub;
 		*link = t->next;
-		free_state(t);
+		free(t);
 	}
 }
 
@@ -261,12 +258,12 @@ void gh_threads_after_fork(struct gh_heap *heaps)
 		states = t->next;
 		if (t->pub.heap)
 			unlink_from_heap(t);
-		free_state(t);
+		free(t);
 	}
 	for (heap = heaps; heap; heap = heap->next) {
 		while ((t = heap->threads)) {
 			unlink_from_heap(t);
-			free_state(t);
+			free(t);
 		}
 	}
 }
