@@ -130,7 +130,7 @@ void test_cache_generation(void)
 	close_fake(&heap);
 }
 
-void test_tiny(void)
+void test_cache_tiny(void)
 {
 	struct gh_heap heap;
 	struct gh_thread *t = open_fake(&heap, true);

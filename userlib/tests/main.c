@@ -21,7 +21,7 @@ static const struct {
 	{ "table of caches loses nothing", test_cache_table },
 	{ "slots are taken from the lowest up", test_cache_take },
 	{ "a lease that was taken back gives nothing", test_cache_generation },
-	{ "tiny objects share a block", test_tiny },
+	{ "tiny objects share a block", test_cache_tiny },
 	{ "the write barrier", test_barrier },
 };
 
