@@ -12,11 +12,12 @@
  * the thread's that was under way can leave a mask behind that is not granted,
  * so all caches are emptied before anything is taken under a new generation.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
+
+#define TINY_KEY goheap_cache_key(GOHEAP_LAYOUT_NOSCAN, GOHEAP_TINY_BYTES)
 
 /* What a cache without slots refers to. */
 static struct goheap_slots no_slots[2];
@@ -32,12 +33,6 @@ static struct goheap_cache *probe(struct goheap_thread *t, uint64_t key)
 	return cache;
 }
 
-void gh_caches_init(struct gh_thread *t)
-{
-	for (size_t i = 0; i < GOHEAP_CACHES; i++)
-		t->pub.caches[i].key = GH_NO_KEY;
-}
-
 /* The cache of a key, made if need be; NULL if there is no room for it. */
 struct goheap_cache *gh_cache_get(struct gh_thread *t, uint64_t key)
 {
@@ -50,6 +45,14 @@ struct goheap_cache *gh_cache_get(struct gh_thread *t, uint64_t key)
 	cache->lease = t->nr_caches++;
 	cache->key = key;
 	return cache;
+}
+
+/* An empty table, but that tiny objects are sure to find a cache. */
+void gh_caches_init(struct gh_thread *t)
+{
+	for (size_t i = 0; i < GOHEAP_CACHES; i++)
+		t->pub.caches[i].key = GH_NO_KEY;
+	gh_cache_get(t, TINY_KEY);
 }
 
 /* The kernel has taken the leases back: forget them. */
@@ -136,9 +139,6 @@ goheap_ref gh_cache_take(struct gh_thread *t, struct goheap_cache *cache)
 /* A tiny object, in a new block if need be. Returns 0 with errno set. */
 goheap_ref gh_tiny_take(struct gh_thread *t, size_t bytes)
 {
-	uint64_t key =
-		goheap_cache_key(GOHEAP_LAYOUT_NOSCAN, GOHEAP_TINY_BYTES);
-	struct goheap_cache *cache = gh_cache_get(t, key);
 	goheap_ref ref;
 
 	if (t->pub.page->generation != t->pub.generation)
@@ -148,11 +148,7 @@ goheap_ref gh_tiny_take(struct gh_thread *t, size_t bytes)
 			return ref;
 		t->pub.page->tiny_allocs--;
 	}
-	if (!cache) {
-		errno = ENOMEM;
-		return 0;
-	}
-	ref = gh_cache_take(t, cache);
+	ref = gh_cache_take(t, probe(&t->pub, TINY_KEY));
 	/* The block with more room left is the one to go on with. */
 	if (ref && bytes < t->pub.tiny_used) {
 		t->pub.tiny = ref;

@@ -61,11 +61,13 @@ void test_cache_table(void)
 {
 	struct gh_heap heap;
 	struct gh_thread *t = open_fake(&heap, true);
+	const int nr = GH_NR_LEASES - 1;
 	uint32_t leases[GH_NR_LEASES];
 
 	EXPECT(t);
-	for (int i = 0; i < GH_NR_LEASES; i++) {
-		uint64_t key = goheap_cache_key(i % 5, 8 + (size_t)i / 5 * 8);
+	for (int i = 0; i < nr; i++) {
+		uint64_t key =
+			goheap_cache_key(1 + i % 5, 8 + (size_t)i / 5 * 8);
 		struct goheap_cache *cache = gh_cache_get(t, key);
 
 		EXPECT(cache && cache->key == key && !cache->cur->mask);
@@ -75,11 +77,14 @@ void test_cache_table(void)
 			EXPECT(leases[k] != leases[i]);
 	}
 	EXPECT(!gh_cache_get(t, goheap_cache_key(7, 8)));
-	for (int i = 0; i < GH_NR_LEASES; i++) {
-		uint64_t key = goheap_cache_key(i % 5, 1 + (size_t)i / 5 * 8);
+	for (int i = 0; i < nr; i++) {
+		uint64_t key =
+			goheap_cache_key(1 + i % 5, 1 + (size_t)i / 5 * 8);
 
 		EXPECT(gh_cache_get(t, key)->lease == leases[i]);
 	}
+	/* Tiny objects had theirs from the start. */
+	EXPECT(gh_cache_get(t, goheap_cache_key(0, 16)));
 	close_fake(&heap);
 }
 
