@@ -16,9 +16,12 @@
 
 #include "internal.h"
 
-static struct gh_thread no_thread;
+/* Constant, so that its table is no variable for collections to look at. */
+static const struct gh_thread no_thread;
 
-__thread struct goheap_thread *goheap_self = &no_thread.pub;
+#define NO_THREAD ((struct goheap_thread *)&no_thread.pub)
+
+__thread struct goheap_thread *goheap_self = NO_THREAD;
 
 /* All states of the calling thread. */
 static __thread struct gh_thread *states;
@@ -73,7 +76,7 @@ static void thread_exit(void *unused)
 	struct gh_thread *t;
 
 	(void)unused;
-	goheap_self = &no_thread.pub;
+	goheap_self = NO_THREAD;
 	while ((t = states)) {
 		states = t->next;
 		retire(t);
@@ -196,7 +199,7 @@ static void sweep_states(void)
 			continue;
 		}
 		if (goheap_self == &t->pub)
-			goheap_self = &no_thread.pub;
+			goheap_self = NO_THREAD;
 		*link = t->next;
 		free(t);
 	}
@@ -253,7 +256,7 @@ void gh_threads_after_fork(struct gh_heap *heaps)
 	struct gh_heap *heap;
 	struct gh_thread *t;
 
-	goheap_self = &no_thread.pub;
+	goheap_self = NO_THREAD;
 	while ((t = states)) {
 		states = t->next;
 		if (t->pub.heap)
