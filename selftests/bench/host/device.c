@@ -292,14 +292,14 @@ static int refill_one(struct host_heap *hh, struct goheap_lease *l)
 	int err;
 
 	if (host_counts.timed)
-		start = ktime_get_ns();
+		start = gh_port_cpu_ns();
 	err = gh_mutator_refill(hh->core, mut, l->index, l->layout, l->bytes,
 				&out);
 	l->words = out.words;
 	l->slot_bytes = out.slot_bytes;
 	if (host_counts.timed && !err) {
 		cycles = host_counts.cycle_ns - cycles;
-		host_counts.refill_ns += ktime_get_ns() - start - cycles;
+		host_counts.refill_ns += gh_port_cpu_ns() - start - cycles;
 		host_counts.granted += granted(mut, l->index);
 	}
 	return err;

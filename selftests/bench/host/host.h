@@ -21,11 +21,11 @@ int host_madvise(void *addr, size_t length, int advice);
  * struct host_counts - what has happened since the program began
  * @entries: commands, each with a system call
  * @refills: of them REFILL
- * @refill_ns: time in them without the system call and without collections,
- *	if @timed
+ * @refill_ns: CPU time in them without the system call and without
+ *	collections, if @timed
  * @granted: slots granted while @timed
  * @cycles: collections
- * @cycle_ns: time in them, sweeping included
+ * @cycle_ns: CPU time in them, sweeping included
  * @timed: set by the benchmark: measure @refill_ns, which costs time itself
  */
 struct host_counts {
