@@ -34,6 +34,7 @@ FIGURES = [
     ("alloc/8192", "8 KiB, no references", "ns", 1, None),
     ("zeroed/8192", "8 KiB, zeroed", "ns", 1, 60),
     ("tree/16", "tree of depth 16: build, walk, drop", "ms", 1e6, 0.8),
+    ("tree/16+16", "the same beside another one", "ms", 1e6, None),
 ]
 
 # The same for what only goheap has; a second name is to be subtracted.

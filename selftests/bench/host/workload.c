@@ -10,6 +10,11 @@
  *	alloc/node	the same with a node of two references, empty
  *	tree/16		a binary tree of depth 16, 131071 nodes, from the leaves
  *			up; then visit every node, then free or forget the tree
+ *	tree/16+16	the same while another such tree lives
+ *
+ * Two trees of depth 16 are as large as goheap's smallest goal: by and by it
+ * collects when one tree is dead and the next has not begun, and finds nothing to
+ * mark. With another tree it collects at any time.
  *
  * The window is an array of local variables, first in, first out. Each figure is
  * taken in a steady state: memory has been used before.
@@ -128,7 +133,18 @@ static MEASURED void trees(long n)
 		require(walk(r) == (2L << DEPTH) - 1);
 		if (HEAP_FREES)
 			drop_tree(r);
+		/* No register keeps it while the next one is built. */
+		r = 0;
+		__asm__ volatile("" : "+r"(r));
 	}
+}
+
+/* A static variable, which all heaps look at. */
+static ref kept;
+
+static void keep_tree(void)
+{
+	put(&kept, build(DEPTH));
 }
 
 #ifdef HEAP_GOHEAP
@@ -148,6 +164,8 @@ int main(int argc, char **argv)
 	measure("alloc/8192", churn_8192, 10000);
 	measure("zeroed/8192", churn_zeroed, 10000);
 	measure("tree/16", trees, 10);
+	keep_tree();
+	measure("tree/16+16", trees, 10);
 #ifdef HEAP_GOHEAP
 	measure_library(heap, node_layout);
 #endif

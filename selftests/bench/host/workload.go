@@ -9,6 +9,7 @@ import (
 	"path"
 	"runtime"
 	"sort"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -19,6 +20,8 @@ const (
 	samples = 7
 	warmUp  = 3
 )
+
+var kept *node
 
 type node struct {
 	left, right *node
@@ -89,11 +92,16 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
+// path.Match() has * end at a slash.
+func flat(name string) string {
+	return strings.ReplaceAll(name, "/", ":")
+}
+
 func wanted(name string) bool {
 	if len(os.Args) < 2 {
 		return true
 	}
-	match, _ := path.Match(os.Args[1], name)
+	match, _ := path.Match(flat(os.Args[1]), flat(name))
 	return match
 }
 
@@ -125,4 +133,6 @@ func main() {
 	measure("alloc/8192", churnBytes[[8192]byte], 10000)
 	measure("zeroed/8192", churnBytes[[8192]byte], 10000)
 	measure("tree/16", trees, 10)
+	kept = build(depth)
+	measure("tree/16+16", trees, 10)
 }
