@@ -166,6 +166,7 @@ int main(int argc, char **argv)
 	measure("tree/16", trees, 10);
 	keep_tree();
 	measure("tree/16+16", trees, 10);
+	require(walk(get(&kept)) == (2L << DEPTH) - 1);
 #ifdef HEAP_GOHEAP
 	measure_library(heap, node_layout);
 #endif
