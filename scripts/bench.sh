@@ -4,16 +4,18 @@
 # `make bench`: what goheap costs, and how that compares with what it may cost.
 #
 # 1. the core in user space on this machine (selftests/core/bench.c)
-# 2. a loop of plain computing on this machine (selftests/bench/device.c)
-# 3. the device and the same loop in a guest with Debian's own kernel
-# 4. a table of targets and figures
+# 2. the library over the core in one process, side by side with other heaps:
+#    malloc() of four kinds, libgc, Go (selftests/bench/host)
+# 3. a loop of plain computing on this machine (selftests/bench/device.c)
+# 4. the device and the same loop in a guest with Debian's own kernel
+# 5. a table of targets and figures
 #
 # The loop's time in the guest divided by its time here is the loop ratio: by
 # that much plain computing in the guest is slower. With it a figure of the core
 # becomes what the device may cost in the guest.
 #
-# Every figure is kept as a line of JSON in build/bench/: host.json, loop.json,
-# guest.json. A target that is missed is no failure; the exit status is 1 only
+# Every figure is kept as a line of JSON in build/bench/: host.json, peers.json,
+# loop.json, guest.json. A target that is missed is no failure; the exit status is 1 only
 # if something could not be measured.
 
 set -euo pipefail
@@ -86,6 +88,25 @@ bench_core()
 	[[ $status -eq 0 ]] ||
 		lacking "the core's benchmark ended early, see build/logs/bench-core.log"
 	host_json < "$OUT/host.txt" > "$OUT/host.json"
+}
+
+# The library, and whatever peers there are.
+bench_library()
+{
+	local go folder=$OUT/host
+
+	go=$("$TOP/scripts/go.sh") ||
+		say "no tool chain of Go, go on without"
+	make -s -C "$TOP/selftests/bench/host" -j "$JOBS" O="$folder" \
+		GOROOT="$go" > "$LOGS/bench-library.log" 2>&1 || {
+		lacking "the library's benchmark does not build," \
+			"see build/logs/bench-library.log"
+		return
+	}
+	"$TOP/selftests/bench/host/run.py" "$folder" \
+		--json "$OUT/peers.json" 2>> "$LOGS/bench-library.log" ||
+		lacking "the library beside its peers," \
+			"see build/logs/bench-library.log"
 }
 
 build_device()
@@ -245,6 +266,8 @@ describe_host
 build_device
 heading "the core on this machine"
 bench_core
+heading "the library over the core on this machine, and its peers"
+bench_library
 heading "plain computing on this machine"
 bench_loop
 heading "the device in the guest"

@@ -6,86 +6,16 @@
 # of trixie-backports (prepared from its source, because the host tools of its
 # header package want a newer C library than ours).
 #
-# Packages come from the archive that the machine's own apt uses, through an
-# apt state of our own in the cache folder: the machine's configuration and
-# lists are only read. Nothing is installed, packages are only unpacked.
-#
 #   compat.sh [6.12|newest]...     default: both
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/backports.sh
+. "$(dirname "$0")/backports.sh"
 
 LOGS=$BUILD/logs
-STATE=$CACHE/apt
 mkdir -p "$LOGS"
-
-APT=(-o "Dir::Etc::SourceList=$STATE/sources.list" -o Dir::Etc::SourceParts=-
-     -o "Dir::State::Lists=$STATE/lists" -o "Dir::State::Status=$STATE/status"
-     -o "Dir::Cache=$STATE/cache" -o APT::Sandbox::User=root
-     -o Acquire::Languages=none -o APT::Get::List-Cleanup=true -qq)
-
-# Write a sources.list with the suites we need at every place where the
-# machine finds Debian's main section.
-prepare_apt()
-{
-	local uri suite component codename
-	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-
-	mkdir -p "$STATE"/{lists/partial,cache/archives/partial}
-	: > "$STATE/status"
-	# shellcheck disable=SC2016 # apt's own variables
-	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
-		'Created-By: Packages' |
-	while read -r uri suite component; do
-		# The main suite only: updates and security lie elsewhere.
-		[[ $suite == bookworm && $component == main ]] || continue
-		for codename in bookworm trixie; do
-			printf 'deb [signed-by=%s] %s %s-backports main\n' \
-				"$keyring" "$uri" "$codename"
-		done
-	done | sort -u > "$STATE/sources.new"
-	cmp -s "$STATE/sources.new" "$STATE/sources.list" ||
-		mv "$STATE/sources.new" "$STATE/sources.list"
-	[[ -s $STATE/sources.list ]] ||
-		die "the machine's apt has no bookworm main section to start from"
-
-	# Once a day is often enough.
-	if [[ ! $(find "$STATE/updated" -newer "$STATE/sources.list" -mtime -1 \
-		2>/dev/null) ]]; then
-		say "reading the lists of the backports suites"
-		apt-get "${APT[@]}" update >&2 || die "apt-get update failed"
-		touch "$STATE/updated"
-	fi
-}
-
-# field PACKAGE SUITE FIELD: from the package's entry in that suite
-field()
-{
-	apt-cache "${APT[@]}" -t "$2" show --no-all-versions "$1" |
-		sed -n "s/^$3: //p" | head -n 1
-}
-
-# fetch SUITE FOLDER PACKAGE...: unpack packages below FOLDER
-fetch()
-{
-	local suite=$1 folder=$2 deb
-
-	shift 2
-	mkdir -p "$folder/debs"
-	(cd "$folder/debs" && apt-get "${APT[@]}" -t "$suite" download "$@" >&2)
-	for deb in "$folder"/debs/*.deb; do
-		dpkg -x "$deb" "$folder"
-	done
-	rm -rf "$folder/debs"
-}
-
-new_tmp()
-{
-	TMP=$(mktemp -d "$CACHE/tmp.XXXXXX")
-	chmod 755 "$TMP"
-	trap 'rm -rf "$TMP"' EXIT
-}
 
 # The first dependency of PACKAGE in SUITE that matches a pattern.
 depends_on()

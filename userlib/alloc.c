@@ -72,13 +72,49 @@ static uint32_t alloc_by_call(struct gh_thread *t, int layout, size_t bytes,
 	return alloc_into(gh_heap_of(t->pub.heap), layout, bytes, refs, count);
 }
 
-/* goheap_new() when it cannot do without a call. */
+/* A new tiny object in the thread's block, kept; 0 if that is not possible. */
+static goheap_ref new_tiny(struct goheap_thread *t, size_t bytes)
+{
+	goheap_ref ref;
+
+	if (!goheap_tiny_take(t, bytes, &ref))
+		return 0;
+	if (gh_keep_new(t, ref))
+		return ref;
+	t->page->tiny_allocs--;
+	return 0;
+}
+
+/* What goheap_new() does, for the precise heap that the thread used last. */
+static goheap_ref new_precise(struct goheap_thread *t, int layout, size_t bytes)
+{
+	uint64_t key = goheap_cache_key(layout, bytes);
+	struct goheap_cache *cache = goheap_cache_first(t, key);
+	goheap_ref ref;
+
+	if (t->locals->top >= t->nr_locals || bytes > GOHEAP_CACHE_BYTES)
+		return 0;
+	if (goheap_is_tiny(layout, bytes))
+		return new_tiny(t, bytes);
+	if (cache->key == key && goheap_cache_take(t, cache, &ref) &&
+	    gh_keep_new(t, ref))
+		return ref;
+	return 0;
+}
+
+/* goheap_new() in a precise heap, and where it cannot do without a call. */
 goheap_ref goheap_new_slow(struct goheap *h, int layout, size_t bytes)
 {
-	struct gh_thread *t = gh_thread_get(h);
 	struct goheap_cache *cache = NULL;
+	struct gh_thread *t;
 	goheap_ref ref = 0;
 
+	if (goheap_self->heap == h && goheap_self->precise) {
+		ref = new_precise(goheap_self, layout, bytes);
+		if (ref)
+			return ref;
+	}
+	t = gh_thread_get(h);
 	if (!t)
 		return 0;
 	if (t->pub.precise && t->pub.locals->top >= t->pub.nr_locals) {
@@ -87,7 +123,7 @@ goheap_ref goheap_new_slow(struct goheap *h, int layout, size_t bytes)
 	}
 	if (!bytes)
 		bytes = 1;
-	if (layout == GOHEAP_LAYOUT_NOSCAN && bytes < GOHEAP_TINY_BYTES)
+	if (goheap_is_tiny(layout, bytes))
 		return gh_tiny_take(t, bytes);
 	if (bytes <= GOHEAP_CACHE_BYTES && layout >= 0)
 		cache = gh_cache_get(t, goheap_cache_key(layout, bytes));

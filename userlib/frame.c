@@ -80,34 +80,12 @@ goheap_ref goheap_frame_return(struct goheap *h, goheap_frame frame,
 	return ref;
 }
 
-/**
- * goheap_var() - a variable that keeps what it refers to
- * @h: the heap
- * @ref: its first value, or 0
- *
- * The variable is written with goheap_store() and lives until the thread's
- * current frame ends.
- *
- * Return: the variable, or NULL with errno ENOSPC if the thread's handle stack
- * is full, or as goheap_new() sets it if it could not be made.
- */
-goheap_ref *goheap_var(struct goheap *h, goheap_ref ref)
+/* goheap_var() without a handle stack at hand, or with a full one. */
+goheap_ref *goheap_var_slow(struct goheap *h, goheap_ref ref)
 {
 	struct gh_thread *t = gh_thread_get(h);
 
 	return t ? push(t, ref) : NULL;
-}
-
-/**
- * goheap_local() - keep an object until the current frame ends
- * @h: the heap
- * @ref: a reference that was loaded from somewhere, or 0
- *
- * Return: @ref, or 0 with errno as goheap_var().
- */
-goheap_ref goheap_local(struct goheap *h, goheap_ref ref)
-{
-	return ref && goheap_var(h, ref) ? ref : 0;
 }
 
 /**
@@ -121,8 +99,8 @@ goheap_ref goheap_local(struct goheap *h, goheap_ref ref)
  * have 64 MiB, and managed stacks grow to GOHEAP_STACK_MAX, 1 GiB. Memory is
  * used only for what is in use.
  *
- * Return: the limit of locals before the call, or 0 with errno EINVAL for a limit of 0 or
- * above GOHEAP_STACK_MAX.
+ * Return: the limit of locals before the call, or 0 with errno EINVAL for a limit
+ * of 0 or above GOHEAP_STACK_MAX.
  */
 size_t goheap_set_max_stack(struct goheap *h, size_t bytes)
 {

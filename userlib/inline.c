@@ -12,16 +12,17 @@ extern inline void goheap_store(struct goheap *h, goheap_ref *slot,
 extern inline goheap_ref goheap_load(const struct goheap *h,
 				     const goheap_ref *slot);
 extern inline uint64_t goheap_cache_key(int layout, size_t bytes);
-extern inline struct goheap_cache *
-goheap_cache_first(const struct goheap_thread *t, uint64_t key);
+extern inline struct goheap_cache *goheap_cache_first(struct goheap_thread *t,
+						      uint64_t key);
 extern inline int goheap_is_ours(const struct goheap_thread *t, goheap_ref ref);
-extern inline void goheap_push_new(struct goheap_thread *t, goheap_ref ref);
-extern inline goheap_ref goheap_cache_take(struct goheap_thread *t,
-					   struct goheap_cache *cache);
+extern inline int goheap_cache_take(struct goheap_thread *t,
+				    struct goheap_cache *cache,
+				    goheap_ref *ref);
+extern inline int goheap_is_tiny(int layout, size_t bytes);
 extern inline uint32_t goheap_tiny_offset(const struct goheap_thread *t,
 					  size_t bytes);
-extern inline goheap_ref goheap_tiny_take(struct goheap_thread *t, uint32_t off,
-					  size_t bytes);
+extern inline int goheap_tiny_take(struct goheap_thread *t, size_t bytes,
+				   goheap_ref *ref);
 extern inline void goheap_stack_switch(struct goheap *h);
 extern inline goheap_ref goheap_new(struct goheap *h, int layout, size_t bytes);
 extern inline goheap_frame goheap_frame_begin(struct goheap *h);
@@ -41,3 +42,5 @@ extern inline goheap_frame
 goheap_hstack_frame_begin(const struct goheap_hstack *s);
 extern inline void goheap_hstack_frame_end(struct goheap_hstack *s,
 					   goheap_frame frame);
+extern inline goheap_ref *goheap_var(struct goheap *h, goheap_ref ref);
+extern inline goheap_ref goheap_local(struct goheap *h, goheap_ref ref);

@@ -157,13 +157,31 @@ void gh_threads_after_fork(struct gh_heap *heaps);
 void gh_hstacks_lose(struct gh_heap *heap);
 
 /* cache.c */
-#define GH_CACHES_MIN 64
-
-int gh_caches_init(struct gh_thread *t);
+void gh_caches_init(struct gh_thread *t);
 struct goheap_cache *gh_cache_get(struct gh_thread *t, uint64_t key);
 void gh_caches_void(struct gh_thread *t);
 goheap_ref gh_cache_take(struct gh_thread *t, struct goheap_cache *cache);
 goheap_ref gh_tiny_take(struct gh_thread *t, size_t bytes);
+
+/*
+ * Keep a new object in the frame if the heap is precise; the caller has seen
+ * that there is room. False if the kernel has taken the object back before it
+ * was there.
+ */
+static inline bool gh_keep_new(struct goheap_thread *t, goheap_ref ref)
+{
+	uint64_t top;
+
+	if (!t->precise)
+		return true;
+	top = t->locals->top;
+	t->locals->slots[top] = ref;
+	__atomic_store_n(&t->locals->top, top + 1, __ATOMIC_RELEASE);
+	if (goheap_is_ours(t, ref))
+		return true;
+	t->locals->top = top;
+	return false;
+}
 
 /* variables.c */
 struct gh_range;

@@ -223,9 +223,12 @@ GOHEAP_INLINE goheap_ref goheap_load(const struct goheap *h,
 /* Allocation: alloc.c, cache.c, thread.c */
 
 /* Largest object in bytes that comes from a thread's cache. */
-#define GOHEAP_CACHE_BYTES 1024
+#define GOHEAP_CACHE_BYTES 8192
 
-/* Smaller objects without references share a block of this size. */
+/*
+ * Smaller objects without references share a block of this size; but for those
+ * of 8 bytes, which as slots of their own take no more room, and less time.
+ */
 #define GOHEAP_TINY_BYTES 16
 
 /**
@@ -244,33 +247,37 @@ struct goheap_cache {
 	uint32_t lease;
 };
 
+/* Entries of a thread's table of caches; a power of two. */
+#define GOHEAP_CACHE_BITS 9
+#define GOHEAP_CACHES (1 << GOHEAP_CACHE_BITS)
+
 /**
  * struct goheap_thread - what a thread has of a heap
- * @heap: the heap, NULL if none
+ * @plain: the same as @heap, but NULL if the heap is precise
  * @page: what it shares with the kernel
  * @generation: goheap_mutator_page.generation under which its slots were
  *	granted
- * @caches: hash table of caches, open addressing
- * @cache_shift: 64 minus the binary logarithm of the table's length
- * @tiny_used: bytes of the block at @tiny in use
  * @tiny: block that tiny objects share, 0 without one
+ * @tiny_used: bytes of the block at @tiny in use
+ * @precise: new objects are pushed to @locals
+ * @heap: the heap, NULL if none
  * @locals: handle stack of the thread's frames, NULL as long as there is none
  * @nr_locals: number of slots of @locals
- * @precise: new objects are pushed to @locals
+ * @caches: hash table of caches, open addressing
  *
  * Written by the thread only. The members are for the inline functions below.
  */
 struct goheap_thread {
-	struct goheap *heap;
+	struct goheap *plain;
 	struct goheap_mutator_page *page;
 	uint64_t generation;
-	struct goheap_cache *caches;
-	unsigned int cache_shift;
-	uint32_t tiny_used;
 	goheap_ref tiny;
+	uint32_t tiny_used;
+	int precise;
+	struct goheap *heap;
 	struct goheap_stack *locals;
 	uint64_t nr_locals;
-	int precise;
+	struct goheap_cache caches[GOHEAP_CACHES];
 };
 
 /* The calling thread and the heap it used last. */
@@ -283,16 +290,21 @@ goheap_ref goheap_new_array(struct goheap *h, int layout, size_t elem_size,
 size_t goheap_alloc_batch(struct goheap *h, int layout, size_t bytes,
 			  goheap_ref *refs, size_t n);
 
+/* In units of 8 bytes up to 1 KiB, then of 128, as all size classes are. */
 GOHEAP_INLINE uint64_t goheap_cache_key(int layout, size_t bytes)
 {
-	return ((uint64_t)(uint32_t)layout << 8) | ((bytes + 7) >> 3);
+	uint64_t units = bytes <= 1024 ? (bytes + 7) / 8
+				       : 120 + (bytes + 127) / 128;
+
+	return ((uint64_t)(uint32_t)layout << 8) | units;
 }
 
-GOHEAP_INLINE struct goheap_cache *
-goheap_cache_first(const struct goheap_thread *t, uint64_t key)
+GOHEAP_INLINE struct goheap_cache *goheap_cache_first(struct goheap_thread *t,
+						      uint64_t key)
 {
 	/* The odd number next to 2^64 divided by the golden ratio. */
-	return &t->caches[(key * 0x9e3779b97f4a7c15ULL) >> t->cache_shift];
+	return &t->caches[(key * 0x9e3779b97f4a7c15ULL) >>
+			  (64 - GOHEAP_CACHE_BITS)];
 }
 
 /*
@@ -306,35 +318,29 @@ GOHEAP_INLINE int goheap_is_ours(const struct goheap_thread *t, goheap_ref ref)
 	       t->generation;
 }
 
-/* Keep a new object in the frame; there is room. */
-GOHEAP_INLINE void goheap_push_new(struct goheap_thread *t, goheap_ref ref)
-{
-	uint64_t top = t->locals->top;
-
-	t->locals->slots[top] = ref;
-	__atomic_store_n(&t->locals->top, top + 1, __ATOMIC_RELEASE);
-}
-
-/* Take a slot from the cache's current word; 0 if there is none. */
-GOHEAP_INLINE goheap_ref goheap_cache_take(struct goheap_thread *t,
-					   struct goheap_cache *cache)
+/* Take a slot from the cache's current word; false if there is none. */
+GOHEAP_INLINE int goheap_cache_take(struct goheap_thread *t,
+				    struct goheap_cache *cache, goheap_ref *ref)
 {
 	struct goheap_slots *s = cache->cur;
 	uint64_t mask = __atomic_load_n(&s->mask, __ATOMIC_RELAXED);
-	goheap_ref ref;
 
 	if (GOHEAP__UNLIKELY(!mask))
 		return 0;
-	ref = s->base + (uint64_t)__builtin_ctzll(mask) * cache->slot_bytes;
+	*ref = s->base + (uint64_t)(unsigned int)__builtin_ctzll(mask) *
+				 cache->slot_bytes;
 	__atomic_store_n(&s->mask, mask & (mask - 1), __ATOMIC_RELAXED);
-	if (GOHEAP__UNLIKELY(t->precise))
-		goheap_push_new(t, ref);
-	if (!GOHEAP__UNLIKELY(!goheap_is_ours(t, ref)))
-		return ref;
-	__atomic_store_n(&s->mask, 0, __ATOMIC_RELAXED);
-	if (t->precise)
-		t->locals->top--;
-	return 0;
+	if (GOHEAP__UNLIKELY(!goheap_is_ours(t, *ref))) {
+		__atomic_store_n(&s->mask, 0, __ATOMIC_RELAXED);
+		return 0;
+	}
+	return 1;
+}
+
+GOHEAP_INLINE int goheap_is_tiny(int layout, size_t bytes)
+{
+	return layout == GOHEAP_LAYOUT_NOSCAN && bytes < GOHEAP_TINY_BYTES &&
+	       bytes != 8;
 }
 
 /* Where in the shared block an object would go; as Go aligns it. */
@@ -349,23 +355,23 @@ GOHEAP_INLINE uint32_t goheap_tiny_offset(const struct goheap_thread *t,
 	return (t->tiny_used + align - 1) & ~(align - 1);
 }
 
-/* Take part of the shared block, in which it fits; 0 if it is not ours. */
-GOHEAP_INLINE goheap_ref goheap_tiny_take(struct goheap_thread *t, uint32_t off,
-					  size_t bytes)
+/* Take part of the shared block if there is room; false if there is none. */
+GOHEAP_INLINE int goheap_tiny_take(struct goheap_thread *t, size_t bytes,
+				   goheap_ref *ref)
 {
-	goheap_ref ref = t->tiny + off;
+	uint32_t off = goheap_tiny_offset(t, bytes);
 
+	if (off + bytes > GOHEAP_TINY_BYTES)
+		return 0;
+	*ref = t->tiny + off;
 	t->tiny_used = off + (uint32_t)bytes;
 	t->page->tiny_allocs++;
-	if (GOHEAP__UNLIKELY(t->precise))
-		goheap_push_new(t, ref);
-	if (!GOHEAP__UNLIKELY(!goheap_is_ours(t, ref)))
-		return ref;
-	t->page->tiny_allocs--;
-	t->tiny_used = GOHEAP_TINY_BYTES;
-	if (t->precise)
-		t->locals->top--;
-	return 0;
+	if (GOHEAP__UNLIKELY(!goheap_is_ours(t, *ref))) {
+		t->page->tiny_allocs--;
+		t->tiny_used = GOHEAP_TINY_BYTES;
+		return 0;
+	}
+	return 1;
 }
 
 /**
@@ -385,24 +391,21 @@ GOHEAP_INLINE goheap_ref goheap_tiny_take(struct goheap_thread *t, uint32_t off,
 GOHEAP_INLINE goheap_ref goheap_new(struct goheap *h, int layout, size_t bytes)
 {
 	struct goheap_thread *t = goheap_self;
-	goheap_ref ref = 0;
+	goheap_ref ref;
 
-	if (GOHEAP__UNLIKELY(t->heap != h) ||
-	    (t->precise && t->locals->top >= t->nr_locals))
+	if (GOHEAP__UNLIKELY(t->plain != h))
 		return goheap_new_slow(h, layout, bytes);
-	if (layout == GOHEAP_LAYOUT_NOSCAN && bytes < GOHEAP_TINY_BYTES) {
-		uint32_t off = goheap_tiny_offset(t, bytes);
-
-		if (off + bytes <= GOHEAP_TINY_BYTES)
-			ref = goheap_tiny_take(t, off, bytes);
+	if (goheap_is_tiny(layout, bytes)) {
+		if (goheap_tiny_take(t, bytes, &ref))
+			return ref;
 	} else if (bytes <= GOHEAP_CACHE_BYTES) {
 		uint64_t key = goheap_cache_key(layout, bytes);
 		struct goheap_cache *cache = goheap_cache_first(t, key);
 
-		if (cache->key == key)
-			ref = goheap_cache_take(t, cache);
+		if (cache->key == key && goheap_cache_take(t, cache, &ref))
+			return ref;
 	}
-	return ref ? ref : goheap_new_slow(h, layout, bytes);
+	return goheap_new_slow(h, layout, bytes);
 }
 
 /* Memory of the program's own: variables.c */
@@ -439,8 +442,7 @@ goheap_frame goheap_frame_begin_slow(struct goheap *h);
 void goheap_frame_end_slow(struct goheap *h, goheap_frame frame);
 goheap_ref goheap_frame_return(struct goheap *h, goheap_frame frame,
 			       goheap_ref ref);
-goheap_ref *goheap_var(struct goheap *h, goheap_ref ref);
-goheap_ref goheap_local(struct goheap *h, goheap_ref ref);
+goheap_ref *goheap_var_slow(struct goheap *h, goheap_ref ref);
 size_t goheap_set_max_stack(struct goheap *h, size_t bytes);
 
 /**
@@ -476,6 +478,45 @@ GOHEAP_INLINE void goheap_frame_end(struct goheap *h, goheap_frame frame)
 		goheap_frame_end_slow(h, frame);
 	else if (t->locals && frame < t->locals->top)
 		__atomic_store_n(&t->locals->top, frame, __ATOMIC_RELEASE);
+}
+
+/**
+ * goheap_var() - a variable that keeps what it refers to
+ * @h: the heap
+ * @ref: its first value, or 0
+ *
+ * The variable is written with goheap_store() and lives until the thread's
+ * current frame ends.
+ *
+ * Return: the variable, or NULL with errno ENOSPC if the thread's handle stack
+ * is full, or as goheap_new() sets it if it could not be made.
+ */
+GOHEAP_INLINE goheap_ref *goheap_var(struct goheap *h, goheap_ref ref)
+{
+	struct goheap_thread *t = goheap_self;
+	struct goheap_stack *locals = t->locals;
+	uint64_t top;
+
+	if (GOHEAP__UNLIKELY(t->heap != h || !locals))
+		return goheap_var_slow(h, ref);
+	top = locals->top;
+	if (GOHEAP__UNLIKELY(top >= t->nr_locals))
+		return goheap_var_slow(h, ref);
+	locals->slots[top] = ref;
+	__atomic_store_n(&locals->top, top + 1, __ATOMIC_RELEASE);
+	return &locals->slots[top];
+}
+
+/**
+ * goheap_local() - keep an object until the current frame ends
+ * @h: the heap
+ * @ref: a reference that was loaded from somewhere, or 0
+ *
+ * Return: @ref, or 0 with errno as goheap_var().
+ */
+GOHEAP_INLINE goheap_ref goheap_local(struct goheap *h, goheap_ref ref)
+{
+	return ref && goheap_var(h, ref) ? ref : 0;
 }
 
 /* Managed stacks: hstack.c */

@@ -16,9 +16,12 @@
 
 #include "internal.h"
 
-static struct gh_thread no_thread;
+/* Constant, so that its table is no variable for collections to look at. */
+static const struct gh_thread no_thread;
 
-__thread struct goheap_thread *goheap_self = &no_thread.pub;
+#define NO_THREAD ((struct goheap_thread *)&no_thread.pub)
+
+__thread struct goheap_thread *goheap_self = NO_THREAD;
 
 /* All states of the calling thread. */
 static __thread struct gh_thread *states;
@@ -33,6 +36,7 @@ static void unlink_from_heap(struct gh_thread *t)
 	if (t->heap_next)
 		t->heap_next->heap_prev = t->heap_prev;
 	t->pub.heap = NULL;
+	t->pub.plain = NULL;
 }
 
 static void link_to_heap(struct gh_thread *t, struct gh_heap *heap)
@@ -55,12 +59,6 @@ static void unmap_all(struct gh_thread *t)
 	t->pub.page = NULL;
 }
 
-static void free_state(struct gh_thread *t)
-{
-	free(t->pub.caches);
-	free(t);
-}
-
 /* Unless its heap is closed, end what the thread has of it. */
 static void retire(struct gh_thread *t)
 {
@@ -70,7 +68,7 @@ static void retire(struct gh_thread *t)
 		unlink_from_heap(t);
 	}
 	pthread_mutex_unlock(&gh_lock);
-	free_state(t);
+	free(t);
 }
 
 static void thread_exit(void *unused)
@@ -78,7 +76,7 @@ static void thread_exit(void *unused)
 	struct gh_thread *t;
 
 	(void)unused;
-	goheap_self = &no_thread.pub;
+	goheap_self = NO_THREAD;
 	while ((t = states)) {
 		states = t->next;
 		retire(t);
@@ -154,7 +152,7 @@ static int map_control(struct gh_thread *t, struct gh_heap *heap)
 /* What the thread needs before it can be used. */
 static int set_up(struct gh_thread *t, struct gh_heap *heap)
 {
-	if (register_exit() || gh_caches_init(t) || map_control(t, heap))
+	if (register_exit() || map_control(t, heap))
 		return -1;
 	t->pub.precise = heap->precise;
 	if (heap->precise)
@@ -171,10 +169,12 @@ static struct gh_thread *new_state(struct gh_heap *heap)
 	if (!t)
 		return NULL;
 	t->pub.heap = &heap->pub;
+	t->pub.plain = heap->precise ? NULL : &heap->pub;
+	gh_caches_init(t);
 	if (set_up(t, heap)) {
 		error = errno;
 		unmap_all(t);
-		free_state(t);
+		free(t);
 		errno = error;
 		return NULL;
 	}
@@ -199,9 +199,9 @@ static void sweep_states(void)
 			continue;
 		}
 		if (goheap_self == &t->pub)
-			goheap_self = &no_thread.pub;
+			goheap_self = NO_THREAD;
 		*link = t->next;
-		free_state(t);
+		free(t);
 	}
 }
 
@@ -256,17 +256,17 @@ void gh_threads_after_fork(struct gh_heap *heaps)
 	struct gh_heap *heap;
 	struct gh_thread *t;
 
-	goheap_self = &no_thread.pub;
+	goheap_self = NO_THREAD;
 	while ((t = states)) {
 		states = t->next;
 		if (t->pub.heap)
 			unlink_from_heap(t);
-		free_state(t);
+		free(t);
 	}
 	for (heap = heaps; heap; heap = heap->next) {
 		while ((t = heap->threads)) {
 			unlink_from_heap(t);
-			free_state(t);
+			free(t);
 		}
 	}
 }

@@ -43,6 +43,9 @@ static struct gh_span *pop(struct gh_central *c, struct list_head *list)
 {
 	struct gh_span *s;
 
+	/* Most are. None comes to an unswept list, and one may be missed. */
+	if (list_empty(list))
+		return NULL;
 	spin_lock(&c->lock);
 	s = list_first_entry_or_null(list, struct gh_span, node);
 	if (s)

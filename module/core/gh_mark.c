@@ -520,8 +520,12 @@ void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
 
 	m->root_bytes[kind] += nr * sizeof(*words);
 	for (i = 0; i < nr; i++) {
-		u64 off = offset_of(m, words[i], windows, nr_windows);
+		u64 off;
 
+		/* Most of what is looked at. */
+		if (!words[i])
+			continue;
+		off = offset_of(m, words[i], windows, nr_windows);
 		if (!is_object(m, off))
 			continue;
 		m->nr_roots++;

@@ -269,10 +269,12 @@ static void return_spans(struct gh_heap *heap, struct gh_lease *l, bool keep)
 	}
 }
 
+/* A word has as many slots as it has bits, or as its span has. */
 static u32 max_words(const struct gh_spanclass *sc)
 {
-	return clamp_t(u32, LEASE_BYTES / (64UL * sc->elemsize), 1,
-		       GH_LEASE_WORDS);
+	u64 bytes = (u64)min_t(u32, sc->nelems, 64) * sc->elemsize;
+
+	return clamp_t(u32, LEASE_BYTES / bytes, 1, GH_LEASE_WORDS);
 }
 
 /* The lease of that number, for that span class, with nothing granted. */

@@ -61,11 +61,13 @@ void test_cache_table(void)
 {
 	struct gh_heap heap;
 	struct gh_thread *t = open_fake(&heap, true);
+	const int nr = GH_NR_LEASES - 1;
 	uint32_t leases[GH_NR_LEASES];
 
 	EXPECT(t);
-	for (int i = 0; i < GH_NR_LEASES; i++) {
-		uint64_t key = goheap_cache_key(i % 5, 8 + (size_t)i / 5 * 8);
+	for (int i = 0; i < nr; i++) {
+		uint64_t key =
+			goheap_cache_key(1 + i % 5, 8 + (size_t)i / 5 * 8);
 		struct goheap_cache *cache = gh_cache_get(t, key);
 
 		EXPECT(cache && cache->key == key && !cache->cur->mask);
@@ -75,11 +77,14 @@ void test_cache_table(void)
 			EXPECT(leases[k] != leases[i]);
 	}
 	EXPECT(!gh_cache_get(t, goheap_cache_key(7, 8)));
-	for (int i = 0; i < GH_NR_LEASES; i++) {
-		uint64_t key = goheap_cache_key(i % 5, 1 + (size_t)i / 5 * 8);
+	for (int i = 0; i < nr; i++) {
+		uint64_t key =
+			goheap_cache_key(1 + i % 5, 1 + (size_t)i / 5 * 8);
 
 		EXPECT(gh_cache_get(t, key)->lease == leases[i]);
 	}
+	/* Tiny objects had theirs from the start. */
+	EXPECT(gh_cache_get(t, goheap_cache_key(0, 16)));
 	close_fake(&heap);
 }
 
@@ -130,27 +135,32 @@ void test_cache_generation(void)
 	close_fake(&heap);
 }
 
-void test_tiny(void)
+void test_cache_tiny(void)
 {
 	struct gh_heap heap;
 	struct gh_thread *t = open_fake(&heap, true);
 	uint64_t base = 0x8001000000010000;
 	goheap_ref a, b, c;
 
+	grant(t, 0, 8, base + 0x10000, 1);
 	grant(t, 0, 16, base, 2);
 	a = goheap_new(&heap.pub, 0, 3);
 	b = goheap_new(&heap.pub, 0, 4);
-	c = goheap_new(&heap.pub, 0, 8);
+	c = goheap_new(&heap.pub, 0, 6);
 	EXPECT(a == base && b == base + 4 && c == base + 8);
-	EXPECT(t->pub.page->tiny_allocs == 2);
+	EXPECT(goheap_new(&heap.pub, 0, 2) == base + 14);
+	EXPECT(t->pub.page->tiny_allocs == 3);
+	/* 8 bytes are a slot. */
+	EXPECT(goheap_new(&heap.pub, 0, 8) == base + 0x10000);
+	EXPECT(t->pub.page->tiny_allocs == 3);
 	EXPECT(goheap_new(&heap.pub, 0, 15) == base + 16);
 	/* Less room than that block has: not the one to go on with. */
 	EXPECT(goheap_new(&heap.pub, 0, 1) == base + 16 + 15);
-	EXPECT(t->pub.locals->top == 5);
+	EXPECT(t->pub.locals->top == 7);
 	t->pub.page->generation++;
 	EXPECT(!goheap_new(&heap.pub, 0, 1) && errno == ENOTTY);
-	EXPECT(t->pub.locals->top == 5 && !t->pub.tiny);
-	EXPECT(t->pub.page->tiny_allocs == 3);
+	EXPECT(t->pub.locals->top == 7 && !t->pub.tiny);
+	EXPECT(t->pub.page->tiny_allocs == 4);
 	close_fake(&heap);
 }
 

@@ -18,10 +18,10 @@ static const struct {
 	{ "pointer masks", test_mask },
 	{ "members of GOHEAP_LAYOUT", test_layout_macro },
 	{ "references and pointers", test_references },
-	{ "table of caches grows and loses nothing", test_cache_table },
+	{ "table of caches loses nothing", test_cache_table },
 	{ "slots are taken from the lowest up", test_cache_take },
 	{ "a lease that was taken back gives nothing", test_cache_generation },
-	{ "tiny objects share a block", test_tiny },
+	{ "tiny objects share a block", test_cache_tiny },
 	{ "the write barrier", test_barrier },
 };
 

@@ -34,7 +34,7 @@ void test_references(void);
 void test_cache_table(void);
 void test_cache_take(void);
 void test_cache_generation(void);
-void test_tiny(void);
+void test_cache_tiny(void);
 void test_barrier(void);
 
 #endif /* GOHEAP_TESTS_TAP_H */

@@ -18,7 +18,7 @@ struct node {
 };
 
 /* Too large for the caches, so that it is free as soon as it is garbage. */
-#define BIG 4096
+#define BIG (2 * GOHEAP_CACHE_BYTES)
 
 static inline int node_layout(struct goheap *h)
 {

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The host device: what the library calls instead of the system, and what a
+ * benchmark can ask about it. See device.c.
+ */
+#ifndef GH_HOST_H
+#define GH_HOST_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+int host_open(const char *path, int flags, ...);
+int host_close(int fd);
+int host_ioctl(int fd, unsigned long command, ...);
+void *host_mmap(void *addr, size_t length, int prot, int flags, int fd,
+		off_t offset);
+int host_munmap(void *addr, size_t length);
+int host_madvise(void *addr, size_t length, int advice);
+
+/**
+ * struct host_counts - what has happened since the program began
+ * @entries: commands, each with a system call
+ * @refills: of them REFILL
+ * @refill_ns: CPU time in them without the system call and without
+ *	collections, if @timed
+ * @granted: slots granted while @timed
+ * @cycles: collections
+ * @cycle_ns: CPU time in them, sweeping included
+ * @timed: set by the benchmark: measure @refill_ns, which costs time itself
+ */
+struct host_counts {
+	unsigned long entries;
+	unsigned long refills;
+	unsigned long refill_ns;
+	unsigned long granted;
+	unsigned long cycles;
+	unsigned long cycle_ns;
+	int timed;
+};
+
+extern struct host_counts host_counts;
+
+#endif /* GH_HOST_H */
