@@ -52,11 +52,14 @@ static inline bool goheap_task_on_cpu(struct task_struct *task)
 }
 
 #ifdef CONFIG_X86_64
-/* 6.16 moved the FPU state behind task_struct. */
+/*
+ * 6.16 moved the FPU state behind task_struct, and checks in a function that is
+ * not exported what x86_task_fpu() is asked for.
+ */
 static inline struct fpu *goheap_fpu(struct task_struct *task)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
-	return x86_task_fpu(task);
+	return (struct fpu *)(task + 1);
 #else
 	return &task->thread.fpu;
 #endif
