@@ -18,7 +18,7 @@ goheap_frame goheap_frame_begin_slow(struct goheap *h)
 {
 	struct gh_thread *t = gh_thread_find(h);
 
-	return t && t->pub.locals ? t->pub.locals->top : 0;
+	return t ? t->pub.locals->top : 0;
 }
 
 /* goheap_frame_end() for another heap than the thread used last. */
@@ -71,7 +71,7 @@ goheap_ref goheap_frame_return(struct goheap *h, goheap_frame frame,
 		t = gh_thread_get(h);
 	if (!t)
 		return 0;
-	if (!t->pub.precise && !t->pub.locals)
+	if (!t->pub.precise && !t->pub.nr_locals)
 		return ref;
 	if (frame >= t->pub.locals->top)
 		return push(t, ref) ? ref : 0;

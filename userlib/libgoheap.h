@@ -261,7 +261,8 @@ struct goheap_cache {
  * @tiny_used: bytes of the block at @tiny in use
  * @precise: new objects are pushed to @locals
  * @heap: the heap, NULL if none
- * @locals: handle stack of the thread's frames, NULL as long as there is none
+ * @locals: handle stack of the thread's frames; without room as long as there is
+ *	none
  * @nr_locals: number of slots of @locals
  * @caches: hash table of caches, open addressing
  *
@@ -458,7 +459,7 @@ GOHEAP_INLINE goheap_frame goheap_frame_begin(struct goheap *h)
 	struct goheap_thread *t = goheap_self;
 
 	if (t->heap == h)
-		return t->locals ? t->locals->top : 0;
+		return t->locals->top;
 	return goheap_frame_begin_slow(h);
 }
 
@@ -476,7 +477,7 @@ GOHEAP_INLINE void goheap_frame_end(struct goheap *h, goheap_frame frame)
 
 	if (t->heap != h)
 		goheap_frame_end_slow(h, frame);
-	else if (t->locals && frame < t->locals->top)
+	else if (frame < t->locals->top)
 		__atomic_store_n(&t->locals->top, frame, __ATOMIC_RELEASE);
 }
 
@@ -497,10 +498,8 @@ GOHEAP_INLINE goheap_ref *goheap_var(struct goheap *h, goheap_ref ref)
 	struct goheap_stack *locals = t->locals;
 	uint64_t top;
 
-	if (GOHEAP__UNLIKELY(t->heap != h || !locals))
-		return goheap_var_slow(h, ref);
 	top = locals->top;
-	if (GOHEAP__UNLIKELY(top >= t->nr_locals))
+	if (GOHEAP__UNLIKELY(t->heap != h || top >= t->nr_locals))
 		return goheap_var_slow(h, ref);
 	locals->slots[top] = ref;
 	__atomic_store_n(&locals->top, top + 1, __ATOMIC_RELEASE);

@@ -16,8 +16,13 @@
 
 #include "internal.h"
 
+/* The handle stack of a thread that has none: empty, and full. */
+static const struct goheap_stack no_locals;
+
+#define NO_LOCALS ((struct goheap_stack *)&no_locals)
+
 /* Constant, so that its table is no variable for collections to look at. */
-static const struct gh_thread no_thread;
+static const struct gh_thread no_thread = { .pub.locals = NO_LOCALS };
 
 #define NO_THREAD ((struct goheap_thread *)&no_thread.pub)
 
@@ -51,11 +56,12 @@ static void link_to_heap(struct gh_thread *t, struct gh_heap *heap)
 static void unmap_all(struct gh_thread *t)
 {
 	gh_variables_remove_thread(t);
-	if (t->pub.locals)
+	if (t->pub.nr_locals)
 		munmap(t->pub.locals, t->locals_bytes);
 	if (t->pub.page)
 		munmap(t->pub.page, GH_MUTATOR_BYTES);
-	t->pub.locals = NULL;
+	t->pub.locals = NO_LOCALS;
+	t->pub.nr_locals = 0;
 	t->pub.page = NULL;
 }
 
@@ -122,11 +128,14 @@ bool gh_thread_locals(struct gh_thread *t)
 	struct gh_heap *heap = gh_heap_of(t->pub.heap);
 	size_t bytes = __atomic_load_n(&heap->max_stack, __ATOMIC_RELAXED);
 
-	if (t->pub.locals)
+	struct goheap_stack *locals;
+
+	if (t->pub.nr_locals)
 		return true;
-	t->pub.locals = map_stack(heap, bytes);
-	if (!t->pub.locals)
+	locals = map_stack(heap, bytes);
+	if (!locals)
 		return false;
+	t->pub.locals = locals;
 	t->locals_bytes = bytes;
 	t->pub.nr_locals =
 		(bytes - sizeof(*t->pub.locals)) / sizeof(goheap_ref);
@@ -170,6 +179,7 @@ static struct gh_thread *new_state(struct gh_heap *heap)
 		return NULL;
 	t->pub.heap = &heap->pub;
 	t->pub.plain = heap->precise ? NULL : &heap->pub;
+	t->pub.locals = NO_LOCALS;
 	gh_caches_init(t);
 	if (set_up(t, heap)) {
 		error = errno;
