@@ -43,15 +43,20 @@ static u64 positive(s64 n)
 	return max_t(s64, n, 0);
 }
 
-/* What mutators have not taken is no object; what they share a slot for is. */
+/*
+ * What mutators have not taken is no object; what they share a slot for is. How
+ * much that is only they know, and a slot has room for no more than so many.
+ */
 static void sum_mutators(struct gh_heap *heap, struct goheap_stats *st)
 {
 	u64 unused[GH_NR_CLASSES] = { };
+	u64 tiny = gh_mutator_unused(heap, unused);
 	int i;
 
-	st->tiny_allocs += gh_mutator_unused(heap, unused);
 	for (i = 0; i < GH_NR_CLASSES; i++)
 		st->by_class[i].mallocs -= unused[i];
+	st->tiny_allocs += min(tiny, st->by_class[GH_TINY_CLASS].mallocs *
+				     (GH_TINY_SIZE - 1));
 }
 
 /* Sum up per-CPU counters; @st is zero. */
