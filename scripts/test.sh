@@ -115,7 +115,7 @@ guest()
 		done
 	fi
 	if [[ $release == *-debug ]]; then
-		append+=" panic_on_warn=1"
+		append+=" panic_on_warn=1 gh_limit=400"
 	fi
 
 	say "$name: booting $release"
@@ -187,7 +187,7 @@ debug()
 	read -r kernel dir <<< "$answer"
 	: > "$LOGS/debug.tap"
 	build "$LOGS/debug.tap" "$dir"
-	guest debug "$kernel" "$dir" unit,device 900 1024
+	guest debug "$kernel" "$dir" unit,device 1500 1024
 	all_ran debug
 }
 
