@@ -21,6 +21,27 @@
 #define GOHEAP_FP_WORDS	(GOHEAP_FP_BYTES / 8)
 #define GOHEAP_FP_MASK	0xe7
 
+/* Where SSE's registers and the header end, and AVX's; which of them are used. */
+#define GOHEAP_FP_LEGACY	576
+#define GOHEAP_FP_AVX		832
+#define GOHEAP_FP_HEADER	(512 / 8)
+#define GOHEAP_FP_USES_AVX	0x04
+#define GOHEAP_FP_USES_AVX512	0xe0
+
+/* Bytes that hold anything, of @bytes that begin with the header. */
+static inline u32 goheap_fp_used(const u64 *words, u32 bytes)
+{
+	u64 used;
+
+	if (bytes <= GOHEAP_FP_LEGACY)
+		return bytes;
+	used = words[GOHEAP_FP_HEADER];
+	if (used & GOHEAP_FP_USES_AVX512)
+		return bytes;
+	return used & GOHEAP_FP_USES_AVX ? min_t(u32, bytes, GOHEAP_FP_AVX) :
+					   GOHEAP_FP_LEGACY;
+}
+
 /* Registers of the CPU that runs the thread, from an interrupt on it. */
 static inline u32 goheap_fp_live(u64 *words)
 {
@@ -29,7 +50,7 @@ static inline u32 goheap_fp_live(u64 *words)
 		asm volatile("xsave64 (%0)"
 			     : : "r" (words), "a" (GOHEAP_FP_MASK), "d" (0)
 			     : "memory");
-		return GOHEAP_FP_WORDS;
+		return goheap_fp_used(words, GOHEAP_FP_BYTES) / 8;
 	}
 	asm volatile("fxsave64 (%0)" : : "r" (words) : "memory");
 	return 512 / 8;
@@ -40,8 +61,15 @@ static inline u32 goheap_fp_saved(struct task_struct *task, u64 *words)
 {
 	const struct fpstate *fps = READ_ONCE(goheap_fpu(task)->fpstate);
 	u32 bytes = min_t(u32, READ_ONCE(fps->size), GOHEAP_FP_BYTES);
+	u32 first = min_t(u32, bytes, GOHEAP_FP_LEGACY);
 
-	if (copy_from_kernel_nofault(words, &fps->regs, round_down(bytes, 8)))
+	if (copy_from_kernel_nofault(words, &fps->regs, first))
+		return 0;
+	bytes = round_down(goheap_fp_used(words, bytes), 8);
+	if (bytes > first &&
+	    copy_from_kernel_nofault(words + first / 8,
+				     (const void *)&fps->regs + first,
+				     bytes - first))
 		return 0;
 	return bytes / 8;
 }
