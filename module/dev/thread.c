@@ -26,7 +26,8 @@
  * signal stack, or of whatever mapping the stack pointer points into. If it is
  * not the first stack, all of that is read as well, since a signal handler or
  * coroutine has a caller there. A stack pointer that leads nowhere costs the
- * thread its roots on stacks that nobody knows of, and nothing else.
+ * thread its roots on stacks that nobody knows of, and nothing else; of a stack
+ * that nobody has registered, in a large mapping, UNKNOWN_MAX bytes are read.
  *
  * The copy is made in one piece even of a deep stack, because frames far from
  * the stack pointer can change through pointers at any time: interrupts are off
@@ -87,6 +88,9 @@
 
 /* A stack pointer that is so close to a stack's end is on it. */
 #define STACK_GUESS	(64UL << 10)
+
+/* What lies farther above a stack pointer on an unknown stack is not its. */
+#define UNKNOWN_MAX	(48UL << 20)
 
 /* Longest piece of a range that is copied at once. */
 #define RANGE_STEP	BUFFER_MIN
@@ -348,7 +352,8 @@ static int find_stack(struct goheap_copy *c, struct goheap_attachment *att)
 	vma = find_vma(att->mm, sp);
 	if (vma && vma->vm_start <= sp && goheap_vma_memory(vma)) {
 		c->lo = vma->vm_start;
-		c->hi = vma->vm_end;
+		c->hi = min(vma->vm_end,
+			    round_down(sp, PAGE_SIZE) + UNKNOWN_MAX);
 	}
 	mmap_read_unlock(att->mm);
 	return 0;

@@ -139,6 +139,18 @@ TEST_F(stackptr, unaligned)
 	munmap(p, PAGE);
 }
 
+/* Far from the end of a mapping: only part of it can be read. */
+TEST_F(stackptr, large_mapping)
+{
+	char *p = mmap(NULL, 256 * MIB, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, p);
+	memset(p + MIB, 0, PAGE);
+	try_at(_metadata, &self->heap, hold_at, (unsigned long)p + MIB + 512);
+	munmap(p, 256 * MIB);
+}
+
 TEST_F(stackptr, other_mappings)
 {
 	struct heap *h = &self->heap;
