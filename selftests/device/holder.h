@@ -38,7 +38,8 @@ static __attribute__((noinline, unused)) __u64 new_hidden(int fd)
 	return hid;
 }
 
-static inline bool alive(struct heap *h, __u64 hid)
+/* Not inlined, so that no caller has the reference in sight. */
+static __attribute__((noinline, unused)) bool alive(struct heap *h, __u64 hid)
 {
 	return heap_has(h, ~hid);
 }

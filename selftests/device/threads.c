@@ -10,7 +10,7 @@
 #include <sys/ptrace.h>
 #include <ucontext.h>
 
-#include "mutator.h"
+#include "holder.h"
 
 FIXTURE(threads) {
 	struct heap heap;
@@ -28,118 +28,13 @@ FIXTURE_TEARDOWN(threads)
 	heap_close(&self->heap);
 }
 
-/* Allocate by ioctl; nothing but the hidden result knows of it. */
-static __attribute__((noinline)) __u64 new_hidden(int fd)
-{
-	goheap_ref ref = 0;
-	__u64 h;
-
-	gh_alloc(fd, 64, 0, 1, &ref, NULL);
-	h = hidden(ref);
-	ref = 0;
-	__asm__ volatile("" : : "r" (&ref) : "memory");
-	return h;
-}
-
-static bool alive(struct heap *h, __u64 hid)
-{
-	return heap_has(h, ~hid);
-}
-
-/* How many of 100 objects survive a collection that nothing asks to. */
-static int survivors(struct heap *h)
-{
-	__u64 hid[100];
-	int n = 0;
-
-	for (int i = 0; i < 100; i++)
-		hid[i] = new_hidden(h->fd);
-	clear_stack();
-	gh_collect(h->fd);
-	for (int i = 0; i < 100; i++)
-		n += alive(h, hid[i]);
-	return n;
-}
-
-/* A thread that holds one object in a way of its own. */
-struct holder {
-	struct heap *h;
-	void (*hold)(struct holder *, goheap_ref);
-	pthread_t thread;
-	__u64 hid;
-	int ready;
-	int done;
-	pid_t tid;
-	int error;
-	bool interrupted;
-	int stop[2];
-	unsigned long depth;
-};
-
-static void say_ready(struct holder *x)
-{
-	clear_stack();
-	__atomic_store_n(&x->ready, 1, __ATOMIC_RELEASE);
-}
-
-static bool finished(struct holder *x)
-{
-	return __atomic_load_n(&x->done, __ATOMIC_ACQUIRE);
-}
-
-static void *hold_thread(void *arg)
-{
-	struct holder *x = arg;
-	struct mutator m;
-
-	x->tid = syscall(SYS_gettid);
-	x->error = mutator_attach(&m, x->h->fd, false);
-	if (!x->error) {
-		x->hid = new_hidden(x->h->fd);
-		x->hold(x, ~x->hid);
-		mutator_detach(&m);
-	}
-	__atomic_store_n(&x->ready, 1, __ATOMIC_RELEASE);
-	return NULL;
-}
-
-static int holder_start(struct holder *x, struct heap *h,
-			void (*hold)(struct holder *, goheap_ref))
-{
-	x->h = h;
-	x->hold = hold;
-	if (pipe(x->stop) || pthread_create(&x->thread, NULL, hold_thread, x))
-		return -1;
-	while (!__atomic_load_n(&x->ready, __ATOMIC_ACQUIRE))
-		sched_yield();
-	return x->error;
-}
-
-static void holder_stop(struct holder *x)
-{
-	__atomic_store_n(&x->done, 1, __ATOMIC_RELEASE);
-	if (write(x->stop[1], "", 1) != 1)
-		abort();
-	pthread_join(x->thread, NULL);
-	close(x->stop[0]);
-	close(x->stop[1]);
-}
-
-static void wait_stop(struct holder *x)
-{
-	char c;
-
-	if (read(x->stop[0], &c, 1) < 0 && errno == EINTR)
-		x->interrupted = true;
-}
-
 /* In a variable on the stack, asleep in a system call. */
 static void hold_asleep(struct holder *x, goheap_ref ref)
 {
 	volatile goheap_ref local = ref;
 
 	say_ready(x);
-	wait_stop(x);
+	sleep_until_done(x);
 	(void)local;
 }
 
@@ -215,8 +110,7 @@ static __attribute__((noinline)) void dive(struct holder *x, unsigned long n)
 	} else {
 		say_ready(x);
 		while (!finished(x))
-			if (!x->depth)
-				sched_yield();
+			sched_yield();
 	}
 	(void)frame[0];
 }
@@ -289,9 +183,9 @@ static void hold_altstack(struct holder *x, goheap_ref ref)
 static void try_holder(struct __test_metadata *_metadata, struct heap *h,
 		       void (*hold)(struct holder *, goheap_ref))
 {
-	struct holder x = { 0 };
+	struct holder x = { .hold = hold };
 
-	ASSERT_EQ(0, holder_start(&x, h, hold));
+	ASSERT_EQ(0, holder_start(&x, h, NULL));
 	for (int i = 0; i < 5; i++) {
 		EXPECT_GE(10, survivors(h));
 		EXPECT_TRUE(alive(h, x.hid));
