@@ -51,7 +51,7 @@ static inline bool goheap_task_on_cpu(struct task_struct *task)
 #endif
 }
 
-#ifdef CONFIG_X86_64
+#if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
 /*
  * 6.16 moved the FPU state behind task_struct, and checks in a function that is
  * not exported what x86_task_fpu() is asked for.
