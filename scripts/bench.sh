@@ -8,15 +8,16 @@
 #    malloc() of four kinds, libgc, Go (selftests/bench/host)
 # 3. a loop of plain computing on this machine (selftests/bench/device.c)
 # 4. the device and the same loop in a guest with Debian's own kernel
-# 5. a table of targets and figures
+# 5. the library and the device beside the same heaps as in 2, in another guest
+# 6. a table of targets and figures
 #
 # The loop's time in the guest divided by its time here is the loop ratio: by
 # that much plain computing in the guest is slower. With it a figure of the core
 # becomes what the device may cost in the guest.
 #
 # Every figure is kept as a line of JSON in build/bench/: host.json, peers.json,
-# loop.json, guest.json. A target that is missed is no failure; the exit status is 1 only
-# if something could not be measured.
+# loop.json, guest.json, guest-peers.json. A target that is missed is no failure;
+# the exit status is 1 only if something could not be measured.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -121,15 +122,22 @@ bench_loop()
 		lacking "the loop on this machine"
 }
 
-# Boot, show the table as it comes and keep the JSON that is between its lines.
-bench_guest()
+# What both guests boot: sets kernel, headers and ko.
+prepare_guests()
 {
-	local answer kernel headers ko status=0
+	local answer
 
 	answer=$("$TOP/scripts/kernel.sh" stock)
 	read -r kernel headers <<< "$answer"
 	ko=$("$TOP/scripts/module.sh" "$headers" 2> "$LOGS/bench-module.log") ||
 		die "the module does not build, see build/logs/bench-module.log"
+}
+
+# Boot, show the table as it comes and keep the JSON that is between its lines.
+bench_guest()
+{
+	local status=0
+
 	"$TOP/scripts/initramfs.sh" "$BUILD/bench.cpio" "/goheap.ko=$ko" \
 		"/bench/device=$OUT/device"
 	say "booting $(kernel_release "$headers"), up to 15 minutes"
@@ -143,6 +151,45 @@ bench_guest()
 	   ! grep -aq '^# suite end bench/device status 0' "$OUT/guest.txt"; then
 		lacking "the run in the guest is not complete, see build/logs/bench.log"
 	fi
+}
+
+# Put the programs of all heaps into one folder of the guest. Those of the peers
+# are as bench_library() built them.
+pack_heaps()
+{
+	make -s -C "$TOP/selftests/bench/guest" O="$OUT/guest" \
+		LIB_O="$BUILD/userlib" > "$LOGS/bench-heaps-build.log" 2>&1 &&
+	"$TOP/selftests/bench/host/run.py" "$OUT/host" --pack "$OUT/heaps" \
+		--goheap "$OUT/guest/workload-goheap" \
+		>> "$LOGS/bench-heaps-build.log" 2>&1
+}
+
+# The library and the device, and the peers. A peer that fails is named in the
+# table.
+bench_heaps()
+{
+	local status=0
+
+	pack_heaps || {
+		lacking "the heaps in the guest, see build/logs/bench-heaps-build.log"
+		return
+	}
+	"$TOP/scripts/initramfs.sh" "$BUILD/bench-heaps.cpio" "/goheap.ko=$ko" \
+		"/heaps=$OUT/heaps" \
+		"/bench-heaps/compare=$TOP/selftests/bench/guest/compare"
+	say "booting $(kernel_release "$headers"), up to 10 minutes"
+	"$TOP/scripts/qemu.sh" -k "$kernel" -i "$BUILD/bench-heaps.cpio" \
+		-l "$LOGS/bench-heaps.log" -o "$OUT/guest-peers.txt" -t 600 -m 2048 \
+		-a "gh_job=heaps gh_limit=570 heaps_rounds=4 heaps_samples=3" \
+		> /dev/null || status=1
+	if [[ $status -ne 0 ]] || ! grep -aq \
+	   '^# suite end heaps/compare status 0' "$OUT/guest-peers.txt"; then
+		lacking "the run in the guest is not complete, see build/logs/bench-heaps.log"
+	fi
+	"$TOP/selftests/bench/host/run.py" "$OUT/host" \
+		--read "$OUT/guest-peers.txt" --json "$OUT/guest-peers.json" \
+		2>> "$LOGS/bench-heaps.log" ||
+		lacking "the library in the guest, see build/logs/bench-heaps.log"
 }
 
 # figure FILE NAME: its median, or nothing
@@ -271,7 +318,10 @@ bench_library
 heading "plain computing on this machine"
 bench_loop
 heading "the device in the guest"
+prepare_guests
 bench_guest
+heading "the library and the device in the guest, and their peers"
+bench_heaps
 ratio=
 summary
 [[ ! $failed ]]

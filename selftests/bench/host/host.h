@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <sys/types.h>
+#include <time.h>
 
 int host_open(const char *path, int flags, ...);
 int host_close(int fd);
@@ -16,6 +17,20 @@ void *host_mmap(void *addr, size_t length, int prot, int flags, int fd,
 		off_t offset);
 int host_munmap(void *addr, size_t length);
 int host_madvise(void *addr, size_t length, int advice);
+
+struct goheap;
+
+/* Whether the device is a part of the process; else it is the kernel's. */
+extern const int host_in_process;
+
+/**
+ * host_collector() - the thread that collects for the heap
+ * @h: heap
+ *
+ * Return: the clock of its CPU time, or 0 if collections run in threads of the
+ * process.
+ */
+clockid_t host_collector(struct goheap *h);
 
 /**
  * struct host_counts - what has happened since the program began

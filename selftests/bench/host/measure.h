@@ -2,7 +2,7 @@
 /*
  * Samples and their report: a line "NAME CPU WALL" for each figure, the medians
  * of the samples in ns of what was counted. CPU is that of all threads of the
- * process, so that a collector is paid for wherever it runs.
+ * process and of a collector outside of it, which is paid for wherever it runs.
  */
 #ifndef MEASURE_H
 #define MEASURE_H
@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define SAMPLES	7
-#define WARM_UP	3
+#define MAX_SAMPLES	32
 
 /* A function that the compiler must call as it stands. */
 #define MEASURED	__attribute__((noipa))
@@ -22,6 +21,12 @@ struct sample {
 	double cpu;
 	double wall;
 };
+
+/* Samples of each figure; half as many runs come before. */
+extern int samples;
+
+/* CPU time of a thread that collects for the process from outside, or 0. */
+extern clockid_t collector_clock;
 
 static inline double clock_ns(clockid_t clock)
 {
@@ -33,10 +38,14 @@ static inline double clock_ns(clockid_t clock)
 
 static inline struct sample clocks(void)
 {
-	return (struct sample){
+	struct sample s = {
 		.cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
 		.wall = clock_ns(CLOCK_MONOTONIC),
 	};
+
+	if (collector_clock)
+		s.cpu += clock_ns(collector_clock);
+	return s;
 }
 
 static inline int by_value(const void *a, const void *b)
@@ -63,13 +72,13 @@ static inline int wanted(const char *name)
 /* Run @work(@n), which does @n of what is counted, and report. */
 static inline void measure(const char *name, void (*work)(long n), long n)
 {
-	double cpu[SAMPLES], wall[SAMPLES];
+	double cpu[MAX_SAMPLES], wall[MAX_SAMPLES];
 	struct sample from, to;
 	int i;
 
 	if (!wanted(name))
 		return;
-	for (i = -WARM_UP; i < SAMPLES; i++) {
+	for (i = -(samples / 2); i < samples; i++) {
 		from = clocks();
 		work(n);
 		to = clocks();
@@ -78,8 +87,8 @@ static inline void measure(const char *name, void (*work)(long n), long n)
 		cpu[i] = (to.cpu - from.cpu) / n;
 		wall[i] = (to.wall - from.wall) / n;
 	}
-	printf("%s %.3f %.3f\n", name, median(cpu, SAMPLES),
-	       median(wall, SAMPLES));
+	printf("%s %.3f %.3f\n", name, median(cpu, samples),
+	       median(wall, samples));
 }
 
 #endif /* MEASURE_H */

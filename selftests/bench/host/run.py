@@ -1,7 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """
-Compare goheap with other heaps: run.py FOLDER [--rounds N] [--json FILE]
+Compare goheap with other heaps:
+
+  run.py FOLDER [--rounds N] [--json FILE]
+  run.py FOLDER --pack HEAPS --goheap PROGRAM
+  run.py FOLDER --read OUTPUT [--json FILE]
 
 FOLDER has the programs workload-goheap, -malloc, -gc and -go. Each peer runs
 its program once in each round, and each round begins with another one, so that
@@ -11,6 +15,11 @@ highest for goheap, and for each peer its median and how many times goheap's tha
 is. Figures are CPU time of the process; FILE has wall time as well, a line of
 JSON for each figure.
 
+For the same in a guest, --pack puts all that runs there into the folder HEAPS,
+with PROGRAM as goheap's; selftests/bench/guest/compare runs it, and what that
+prints is read from OUTPUT instead of running anything here. Targets of time are
+those of a machine, not of an emulated one, and left out then.
+
 A peer that is not there is named with the reason. A target that is missed is no
 failure; the exit status is 1 only if goheap was not measured.
 """
@@ -19,6 +28,7 @@ import argparse
 import glob
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -72,10 +82,11 @@ PRELOADED = [
 class Peer:
     """A heap: how to run its program, and what it has printed."""
 
-    def __init__(self, name, program, **env):
+    def __init__(self, name, program, **settings):
         self.name = name
         self.program = program
-        self.env = dict(os.environ, **env)
+        self.settings = settings
+        self.env = dict(os.environ, **settings)
         self.cpu = {}
         self.wall = {}
         self.missing = None
@@ -89,9 +100,12 @@ class Peer:
                             f"exit status {done.returncode}")
             return
         for line in done.stdout.splitlines():
-            name, cpu, wall = line.split()
-            self.cpu.setdefault(name, []).append(float(cpu))
-            self.wall.setdefault(name, []).append(float(wall))
+            self.add(*line.split())
+
+    def add(self, name, cpu, wall):
+        """One line of the program's."""
+        self.cpu.setdefault(name, []).append(float(cpu))
+        self.wall.setdefault(name, []).append(float(wall))
 
     def median(self, name):
         """Median of a figure, or None."""
@@ -138,6 +152,53 @@ def measure(peers, rounds):
         print(f">> round {i + 1} of {rounds}", file=sys.stderr)
 
 
+def pack(peers, goheap, folder):
+    """Copy what a guest needs to run the peers into its folder /heaps."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+
+    def copy(path):
+        """To be executable is a sign for initramfs.sh to bring libraries."""
+        to = os.path.join(folder, os.path.basename(path))
+        shutil.copyfile(path, to)
+        os.chmod(to, 0o755)
+        return os.path.basename(path)
+
+    peers[0].program = goheap
+    with open(os.path.join(folder, "list"), "w", encoding="ascii") as out:
+        for peer in peers:
+            line = [peer.name, copy(peer.program)]
+            for variable, value in peer.settings.items():
+                if variable == "LD_PRELOAD":
+                    value = "/heaps/" + copy(value)
+                line.append(f"{variable}={value}")
+            print(*line, file=out)
+
+
+def read(peers, path):
+    """Take what these peers have printed in a guest; return the rounds."""
+    by_name = {p.name: p for p in peers}
+    rounds = 0
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            word = line.split()
+            match word:
+                case ["figure", turn, name, *figure] if name in by_name:
+                    by_name[name].add(*figure)
+                    rounds = max(rounds, int(turn))
+                case ["missing", name, *reason] if name in by_name:
+                    by_name[name].missing = " ".join(reason)
+    for peer in peers:
+        if not peer.cpu and not peer.missing:
+            peer.missing = "it printed nothing"
+    return rounds
+
+
+def without_targets(figures):
+    """The same figures, and targets only of those that have no unit."""
+    return [(*f[:-1], f[-1] if "" in f else None) for f in figures]
+
+
 def verdict(value, target):
     """What a target says of a value."""
     if target is None:
@@ -150,11 +211,11 @@ def spread(values, scale):
     return f"{min(values) / scale:.2f}..{max(values) / scale:.2f}"
 
 
-def print_comparison(own, peers):
+def print_comparison(figures, own, peers):
     """The table of figures that all heaps have."""
     print(f"{'':36}{'target':>7}{'goheap':>8} {'':15}", end="")
     print("".join(f"{p.name:>15}" for p in peers))
-    for name, what, unit, scale, target in FIGURES:
+    for name, what, unit, scale, target in figures:
         mine = own.median(name)
         row = f"{what + ', ' + unit:36}"
         row += f"{'' if target is None else f'<= {target}':>7}"
@@ -166,10 +227,12 @@ def print_comparison(own, peers):
         print(f"{row}  {verdict(mine / scale, target)}".rstrip())
 
 
-def print_own(own):
+def print_own(figures, own):
     """The table of figures that only goheap has."""
     print(f"\n{'':44}{'target':>7}{'goheap':>8}")
-    for name, base, what, unit, target in OWN:
+    for name, base, what, unit, target in figures:
+        if name not in own.cpu:
+            continue
         values = own.less(name, base)
         value = statistics.median(values)
         label = what + (", " + unit if unit else "")
@@ -195,28 +258,49 @@ def write_json(path, peers):
                 out.write("\n")
 
 
-def main():
-    """Measure and print."""
+def show(peers, rounds, missing, emulated):
+    """All tables."""
+    print(f"CPU time, median of {rounds} runs; behind a peer's its ratio to "
+          "goheap's")
+    print_comparison(without_targets(FIGURES) if emulated else FIGURES,
+                     peers[0], peers[1:])
+    print_own(without_targets(OWN) if emulated else OWN, peers[0])
+    for name, reason in missing.items():
+        print(f"missing: {name}: {reason}")
+
+
+def arguments():
+    """The command line."""
     args = argparse.ArgumentParser()
     args.add_argument("folder")
     args.add_argument("--rounds", type=int, default=10)
     args.add_argument("--json")
-    args = args.parse_args()
+    args.add_argument("--pack")
+    args.add_argument("--goheap")
+    args.add_argument("--read")
+    return args.parse_args()
+
+
+def main():
+    """Measure and print."""
+    args = arguments()
     missing = {}
     peers = find_peers(args.folder, missing)
-    measure(peers, args.rounds)
+    if args.pack:
+        pack(peers, args.goheap, args.pack)
+        return
+    rounds = args.rounds
+    if args.read:
+        rounds = read(peers, args.read)
+    else:
+        measure(peers, rounds)
     for peer in peers:
         if peer.missing:
             missing[peer.name] = peer.missing
     if peers[0].missing:
         sys.exit("goheap was not measured: " + peers[0].missing)
     peers = [p for p in peers if not p.missing]
-    print(f"CPU time, median of {args.rounds} runs; behind a peer's its ratio "
-          "to goheap's")
-    print_comparison(peers[0], peers[1:])
-    print_own(peers[0])
-    for name, reason in missing.items():
-        print(f"missing: {name}: {reason}")
+    show(peers, rounds, missing, emulated=bool(args.read))
     if args.json:
         write_json(args.json, peers)
 

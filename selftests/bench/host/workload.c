@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a program does with a heap, for any of those of heap.h:
- * workload-HEAP [PATTERN OF FIGURES]
+ * workload-HEAP [PATTERN OF FIGURES [SAMPLES OF EACH]]
  *
  *	alloc/N		an object of N bytes without references: allocate it,
  *			write its first word, keep it while WINDOW others are
@@ -26,6 +26,8 @@
 #define DEPTH	16
 
 const char *only;
+int samples = 7;
+clockid_t collector_clock;
 
 /* Somebody may look at it, now and whenever memory is said to change. */
 #define SEEN(array)	__asm__ volatile("" : : "r"(array) : "memory")
@@ -148,13 +150,21 @@ static void keep_tree(void)
 }
 
 #ifdef HEAP_GOHEAP
+#include "host.h"
+
 void measure_library(struct goheap *h, int layout);
 #endif
 
 int main(int argc, char **argv)
 {
 	only = argc > 1 ? argv[1] : "*";
+	if (argc > 2)
+		samples = atoi(argv[2]);
+	require(samples > 0 && samples <= MAX_SAMPLES);
 	heap_init();
+#ifdef HEAP_GOHEAP
+	collector_clock = host_collector(heap);
+#endif
 	measure("alloc/8", churn_8, 1000000);
 	measure("alloc/node", churn_node, 1000000);
 	measure("alloc/32", churn_32, 500000);

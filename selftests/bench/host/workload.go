@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// What workload.c does, in Go; see there. CPU time is the process's.
+// What workload.c does, in Go; see there, for arguments too. CPU time is the
+// process's.
 package main
 
 import (
@@ -9,18 +10,18 @@ import (
 	"path"
 	"runtime"
 	"sort"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
 const (
-	window  = 64
-	depth   = 16
-	samples = 7
-	warmUp  = 3
+	window = 64
+	depth  = 16
 )
 
+var samples = 7
 var kept *node
 
 type node struct {
@@ -110,11 +111,11 @@ func measure(name string, work func(int), n int) {
 		return
 	}
 	var c, w []float64
-	for i := 0; i < warmUp+samples; i++ {
+	for i := 0; i < samples/2+samples; i++ {
 		start, from := time.Now(), cpu()
 		work(n)
 		to, wall := cpu(), time.Since(start)
-		if i < warmUp {
+		if i < samples/2 {
 			continue
 		}
 		c = append(c, (to-from)/float64(n))
@@ -124,6 +125,9 @@ func measure(name string, work func(int), n int) {
 }
 
 func main() {
+	if len(os.Args) > 2 {
+		samples, _ = strconv.Atoi(os.Args[2])
+	}
 	measure("alloc/8", churn8, 1000000)
 	measure("alloc/node", churnNode, 1000000)
 	measure("alloc/32", churnBytes[[32]byte], 500000)
