@@ -83,6 +83,21 @@ vm_fault_t goheap_fault_begin(struct vm_fault *vmf, struct gh_heap *heap)
 	return VM_FAULT_RETRY;
 }
 
+/**
+ * goheap_fault_insert() - answer a fault with a page of the kernel's
+ * @vmf: fault of a mapping of the heap
+ * @page: the page that belongs there
+ *
+ * Return: what the fault handler must return.
+ */
+vm_fault_t goheap_fault_insert(struct vm_fault *vmf, struct page *page)
+{
+	int err = vm_insert_page(vmf->vma, vmf->address & PAGE_MASK, page);
+
+	/* -EBUSY: another thread has mapped it. */
+	return err && err != -EBUSY ? vmf_error(err) : VM_FAULT_NOPAGE;
+}
+
 /* Insert pages that are adjacent in the mapping; *mapped says how many were. */
 static int insert_run(struct vm_area_struct *vma, unsigned long addr,
 		      struct page **pages, unsigned long n, u64 *mapped)

@@ -175,7 +175,6 @@ static vm_fault_t mutator_fault(struct vm_fault *vmf)
 	struct mem_cgroup *old;
 	vm_fault_t ret;
 	void *page;
-	int err = 0;
 
 	if (!mut)
 		return VM_FAULT_SIGBUS;
@@ -186,14 +185,10 @@ static vm_fault_t mutator_fault(struct vm_fault *vmf)
 	page = gh_mutator_page(gf->heap, mut->core,
 			       vmf->pgoff - vma->vm_pgoff);
 	set_active_memcg(old);
-	if (page)
-		err = vm_insert_page(vma, vmf->address & PAGE_MASK,
-				     virt_to_page(page));
+	ret = page ? goheap_fault_insert(vmf, virt_to_page(page)) :
+		     VM_FAULT_SIGBUS;
 	up_read(&gf->heap->world);
-	if (!page)
-		return VM_FAULT_SIGBUS;
-	/* -EBUSY: another thread has mapped it. */
-	return err && err != -EBUSY ? vmf_error(err) : VM_FAULT_NOPAGE;
+	return ret;
 }
 
 static void mutator_open(struct vm_area_struct *vma)

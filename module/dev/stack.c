@@ -84,7 +84,6 @@ static vm_fault_t stack_fault(struct vm_fault *vmf)
 	struct goheap_stack_map *s = vma->vm_private_data;
 	struct page *page;
 	vm_fault_t ret;
-	int err = 0;
 
 	if (!s)
 		return VM_FAULT_SIGBUS;
@@ -92,17 +91,13 @@ static vm_fault_t stack_fault(struct vm_fault *vmf)
 	if (ret)
 		return ret;
 	page = get_page_at(gf, s, vmf->pgoff - vma->vm_pgoff);
-	if (!IS_ERR(page))
-		err = vm_insert_page(vma, vmf->address & PAGE_MASK, page);
-	up_read(&gf->heap->world);
 	/*
 	 * VM_FAULT_OOM would have the fault tried again for ever when it is the
 	 * opener's cgroup that has no memory and not the caller's.
 	 */
-	if (IS_ERR(page))
-		return VM_FAULT_SIGBUS;
-	/* -EBUSY: another thread has mapped it. */
-	return err && err != -EBUSY ? vmf_error(err) : VM_FAULT_NOPAGE;
+	ret = IS_ERR(page) ? VM_FAULT_SIGBUS : goheap_fault_insert(vmf, page);
+	up_read(&gf->heap->world);
+	return ret;
 }
 
 static void stack_open(struct vm_area_struct *vma)

@@ -20,12 +20,8 @@
 static vm_fault_t status_fault(struct vm_fault *vmf)
 {
 	struct goheap_file *gf = vmf->vma->vm_file->private_data;
-	int err;
 
-	err = vm_insert_page(vmf->vma, vmf->address & PAGE_MASK,
-			     virt_to_page(gf->status));
-	/* -EBUSY: another thread has mapped it. */
-	return err && err != -EBUSY ? vmf_error(err) : VM_FAULT_NOPAGE;
+	return goheap_fault_insert(vmf, virt_to_page(gf->status));
 }
 
 static const struct vm_operations_struct status_vm_ops = {
