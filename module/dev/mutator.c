@@ -67,15 +67,19 @@ struct goheap_mutator *goheap_mutator_get(struct goheap_file *gf)
 }
 
 /**
- * goheap_mutator_is() - is a thread a mutator?
+ * goheap_mutator_known() - does the collector know of a thread already?
  * @gf: file
  * @task: the thread
  *
- * Context: RCU read lock held.
+ * Context: the collector; RCU read lock held.
+ * Return: true for a mutator that is precise, or noted to be read. One that has
+ * become a mutator since then is like a thread that is none.
  */
-bool goheap_mutator_is(struct goheap_file *gf, struct task_struct *task)
+bool goheap_mutator_known(struct goheap_file *gf, struct task_struct *task)
 {
-	return find(gf, task);
+	struct goheap_mutator *mut = find(gf, task);
+
+	return mut && (mut->precise || mut->noted);
 }
 
 static void queue_reap(struct kref *ref)

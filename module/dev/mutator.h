@@ -20,6 +20,7 @@ struct vm_area_struct;
  *	under goheap_file.attach_lock
  * @hash: in goheap_file.mutators by @task; readable under RCU
  * @reading: on goheap_attachment.threads; the collector's
+ * @noted: it is there; the collector's
  * @reap: on goheap_file.ended_mutators
  * @gf: the file, which outlives it
  * @core: leases and barrier buffer
@@ -35,6 +36,7 @@ struct goheap_mutator {
 	struct list_head node;
 	struct hlist_node hash;
 	struct list_head reading;
+	bool noted;
 	struct list_head reap;
 	struct goheap_file *gf;
 	struct gh_mutator *core;
@@ -50,7 +52,7 @@ struct goheap_mutator {
 int goheap_mutator_mmap(struct file *file, struct vm_area_struct *vma,
 			bool precise);
 struct goheap_mutator *goheap_mutator_get(struct goheap_file *gf);
-bool goheap_mutator_is(struct goheap_file *gf, struct task_struct *task);
+bool goheap_mutator_known(struct goheap_file *gf, struct task_struct *task);
 void goheap_mutator_unhash(struct goheap_mutator *mut);
 void goheap_mutator_put(struct goheap_mutator *mut);
 void goheap_mutators_init(struct goheap_file *gf);

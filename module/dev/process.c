@@ -65,9 +65,12 @@ void goheap_process_note(struct goheap_attachment *att,
 	struct goheap_mutator *mut;
 
 	INIT_LIST_HEAD(&att->threads);
-	list_for_each_entry(mut, &att->mutators, node)
-		if (!mut->precise && kref_get_unless_zero(&mut->ref))
-			list_add_tail(&mut->reading, &att->threads);
+	list_for_each_entry(mut, &att->mutators, node) {
+		if (mut->precise || !kref_get_unless_zero(&mut->ref))
+			continue;
+		mut->noted = true;
+		list_add_tail(&mut->reading, &att->threads);
+	}
 	if (list_empty(&att->threads) && !att->ranges.nr)
 		return;
 	att->nr_seen = att->nr_windows;
@@ -84,8 +87,10 @@ void goheap_process_forget(struct goheap_attachment *att)
 {
 	struct goheap_mutator *mut, *next;
 
-	list_for_each_entry_safe(mut, next, &att->threads, reading)
+	list_for_each_entry_safe(mut, next, &att->threads, reading) {
+		mut->noted = false;
 		goheap_mutator_put(mut);
+	}
 	goheap_attachment_put(att);
 }
 
@@ -150,7 +155,7 @@ static bool fill_look(struct goheap_file *gf, struct task_struct *leader,
 
 	rcu_read_lock();
 	for_each_thread(leader, t) {
-		if (t->start_time < since || goheap_mutator_is(gf, t))
+		if (t->start_time < since || goheap_mutator_known(gf, t))
 			continue;
 		fits = l->nr < l->max;
 		if (!fits)
