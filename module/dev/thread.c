@@ -30,11 +30,12 @@
  * that nobody has registered, in a large mapping, UNKNOWN_MAX bytes are read.
  *
  * The copy is made in one piece even of a deep stack, because frames far from
- * the stack pointer can change through pointers at any time: interrupts are off
- * on that CPU for as long as the copy takes, 0.1 ms for each MiB. Setting the
- * thread's instruction pointer to a place where it would fault and wait has been
- * considered; but a restartable sequence (rseq) that is left so is not aborted
- * when the thread migrates, which breaks the per-CPU caches of other libraries.
+ * the stack pointer can change through pointers at any time. Interrupts are off
+ * on that CPU for as long as it takes, 2 ms for each MiB in an emulated machine
+ * (storm.deep_8_mib in selftests/device). Setting the thread's instruction
+ * pointer to a place where it would fault and wait has been considered; but a
+ * restartable sequence (rseq) that is left so is not aborted when the thread
+ * migrates, which breaks the per-CPU caches of other libraries.
  *
  * Whose memory. A mutator belongs to an mm, and its thread may leave it: after
  * vfork() or clone(CLONE_VM) a thread that runs another program has registers
