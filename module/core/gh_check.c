@@ -33,7 +33,7 @@ static const char *check_slots(struct gh_heap *heap, struct gh_span *s)
 	for (i = 0; i < s->nr_words; i++)
 		if (s->bits[i].half[half] || s->bits[i].scan)
 			return "mark bits of a swept span";
-	return s->queued || s->dirty ? "span left on the mark queue" : NULL;
+	return atomic_read(&s->work) ? "span left on the mark queue" : NULL;
 }
 
 static const char *check_span(struct gh_heap *heap, struct gh_span *s,

@@ -2,18 +2,43 @@
 /*
  * A collection from start to end, and when to start one.
  *
- *	sweep what the last cycle left		beside the program
- *	stop the world; take leases back	setup
- *	phase = mark; roots; drain		mark
- *	phase = mark termination; flush the
- *	mcaches; sweepgen += 2; new goal;
- *	start the world				termination
- *	sweep					beside the program
+ *	sweep what the last cycle left		beside the programs
+ *	phase = mark; tell programs; leases
+ *	turn black				setup, a stop
+ *	roots; drain; barrier buffers		mark, beside the programs
+ *	nothing left? phase = mark termination;
+ *	take leases back; flush the mcaches;
+ *	sweepgen += 2; new goal			termination, a stop
+ *	sweep					beside the programs
+ *
+ * In a stop gh_heap.world is held for writing, so nobody is in a call that
+ * allocates or makes roots, or gets a page mapped. Programs that need nothing of
+ * the kernel run on; they are interrupted for a moment (gh_port_sync_users()),
+ * which is all that a stop costs them. Its length depends on the number of
+ * mutators and CPUs and not on the heap.
+ *
+ * Why nothing is lost. Go's hybrid barrier: while objects are being marked, a
+ * thread that overwrites a reference reports it, and the one that it stores, too
+ * (gh_mutator.drained says what has been taken of that). Roots that are written
+ * with the barrier - handles, handle stacks, variables - are read first, then
+ * threads, which write to their registers and stacks without, each at one moment.
+ * From then on what a thread has loaded is either marked, or was reachable when
+ * it was loaded by a path through the heap that cannot be cut without a report.
+ * Therefore marking is over when nothing is grey and no report is left; a report
+ * that is not in a buffer by then belongs to a store that has not been made.
+ *
+ * Between its first test of the marking word and its store a thread may be
+ * stopped for as long as one likes. It has loaded what it is going to overwrite
+ * before that test, and holds it until its second test, after the store: if
+ * marking has begun in between it is read for roots in the middle and both
+ * references are found, or it reports both afterwards.
  *
  * One thread, the heap's collector, runs cycles one after another; it alone
- * changes phase and sweepgen, with gh_heap.world held for writing. So whoever
- * holds world for reading sees neither change, and no span is in an mcache
- * across a change of sweepgen.
+ * changes phase and sweepgen, in stops. So whoever holds world for reading sees
+ * neither change, and no span is in an mcache across a change of sweepgen.
+ *
+ * With gh_heap.stop_the_world programs are kept from objects from setup to
+ * termination, as debuggers of programs and of the collector may want it.
  *
  * The goal is Go's: what the last cycle found live, plus GOGC percent of it
  * and of the roots, at least 4 MiB scaled by GOGC; and no more than what the
@@ -151,51 +176,114 @@ bool gh_gc_triggered(struct gh_heap *heap)
 	       READ_ONCE(heap->trigger);
 }
 
-static void mark_batches(struct gh_heap *heap)
+static void mark_batches(struct gh_heap *heap, struct gh_mark *m)
 {
 	struct gh_batch *b;
 
 	mutex_lock(&heap->batch_lock);
-	list_for_each_entry(b, &heap->batches, node) {
-		gh_mark_refs(heap->mark, b->refs, b->nr, GH_ROOT_BATCH);
-		cond_resched();
-	}
+	list_for_each_entry(b, &heap->batches, node)
+		gh_mark_refs(m, b->refs, b->nr, GH_ROOT_BATCH);
 	mutex_unlock(&heap->batch_lock);
 }
 
 /*
- * Programs are told first and held off then: holding them off interrupts their
- * CPUs, so that a store which was not reported is seen by whoever looks later.
+ * From here on stores are reported and new objects are black. No thread is in a
+ * call, and all others have seen it when gh_port_sync_users() returns.
  */
-static void stop_world(struct gh_heap *heap)
+static void mark_setup(struct gh_heap *heap)
 {
+	struct gh_mark *m = &heap->mark;
+
 	WRITE_ONCE(heap->phase, GH_PHASE_MARK);
+	gh_work_begin(heap);
 	gh_port_set_marking(heap, true);
-	gh_port_hold_users(heap);
-	gh_mutator_flush_all(heap);
+	if (heap->stop_the_world)
+		gh_port_hold_users(heap);
+	else
+		gh_port_sync_users(heap);
+	gh_mark_begin(m, heap);
+	gh_mutator_begin_all(heap, m);
+	gh_mcache_mark_tiny(heap, m);
+	mark_batches(heap, m);
 }
 
+/* Mark until no marker has anything left and no buffer anything new. */
 static void mark_phase(struct gh_heap *heap)
 {
-	gh_mark_begin(heap->mark);
-	mark_batches(heap);
-	gh_mutator_mark_all(heap, heap->mark);
-	gh_port_mark_roots(heap, heap->mark);
-	gh_mark_drain(heap->mark);
+	struct gh_mark *m = &heap->mark;
+
+	do {
+		do {
+			gh_mark_drain(m, U64_MAX);
+		} while (gh_work_wait_all(m));
+		gh_mutator_drain_all(heap, m);
+	} while (gh_mark_pending(m));
+}
+
+/*
+ * Is there nothing left to mark, now that nobody is in a call and what the
+ * others have reported is in their buffers?
+ */
+static bool mark_done(struct gh_heap *heap)
+{
+	struct gh_mark *m = &heap->mark;
+
+	gh_port_sync_users(heap);
+	gh_mutator_drain_all(heap, m);
+	return !gh_mark_pending(m) && gh_work_done(m);
 }
 
 static void mark_termination(struct gh_heap *heap, struct gh_cycle *c)
 {
 	WRITE_ONCE(heap->phase, GH_PHASE_MARK_TERMINATION);
 	c->heap_end = atomic64_read(&heap->heap_live);
-	gh_mark_end(heap->mark, c);
+	gh_mutator_flush_all(heap);
 	gh_mcache_flush_all(heap);
+	gh_mark_finish(&heap->mark);
+	gh_work_end(heap, c);
 	WRITE_ONCE(heap->sweepgen, heap->sweepgen + 2);
 	WRITE_ONCE(heap->heap_marked, c->heap_marked);
 	atomic64_set(&heap->heap_live, c->heap_marked);
 	commit_goal(heap, c->heap_marked, c->stack_bytes + c->global_bytes);
 	gh_port_set_marking(heap, false);
 	WRITE_ONCE(heap->phase, GH_PHASE_OFF);
+}
+
+/* Mark beside the programs. The world is held for writing at the end. */
+static void mark_concurrently(struct gh_heap *heap, struct gh_cycle *c)
+{
+	u64 since = ktime_get_ns();
+
+	down_write(&heap->world);
+	mark_setup(heap);
+	up_write(&heap->world);
+	c->setup_ns = ktime_get_ns() - since;
+	gh_port_mark_roots(heap, &heap->mark);
+	for (;;) {
+		mark_phase(heap);
+		since = ktime_get_ns();
+		down_write(&heap->world);
+		if (mark_done(heap))
+			break;
+		up_write(&heap->world);
+		c->setup_ns += ktime_get_ns() - since;
+	}
+	c->term_ns = since;
+}
+
+/* Mark with all programs held off. Likewise. */
+static void mark_stopped(struct gh_heap *heap, struct gh_cycle *c)
+{
+	u64 since = ktime_get_ns();
+
+	down_write(&heap->world);
+	mark_setup(heap);
+	gh_port_mark_roots(heap, &heap->mark);
+	do {
+		mark_phase(heap);
+	} while (!mark_done(heap));
+	c->setup_ns = ktime_get_ns() - since;
+	c->term_ns = since + c->setup_ns;
 }
 
 /* File the record; readers see the cycle as finished from here on. */
@@ -227,30 +315,27 @@ static void publish_cycle(struct gh_heap *heap, struct gh_cycle *c)
 void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 {
 	struct gh_cycle c = { .reason = reason };
-	u64 begin, stopped, marking, marked, end, cpu;
+	u64 begin = ktime_get_ns(), marking, end;
+	u64 cpu = gh_port_cpu_ns();
 
-	begin = ktime_get_ns();
-	cpu = gh_port_cpu_ns();
 	c.start_ns = begin - heap->birth_ns;
 	c.heap_start = atomic64_read(&heap->heap_live);
 	c.goal = READ_ONCE(heap->goal);
 	gh_sweep_all(heap);
 
-	stopped = ktime_get_ns();
-	down_write(&heap->world);
-	stop_world(heap);
 	marking = ktime_get_ns();
-	mark_phase(heap);
-	marked = ktime_get_ns();
+	if (READ_ONCE(heap->stop_the_world))
+		mark_stopped(heap, &c);
+	else
+		mark_concurrently(heap, &c);
 	mark_termination(heap, &c);
 	up_write(&heap->world);
 	end = ktime_get_ns();
 
 	c.end_ns = ktime_get_real_ns();
-	c.setup_ns = marking - stopped;
-	c.mark_ns = marked - marking;
-	c.term_ns = end - marked;
-	c.stopped_ns = end - stopped;
+	c.mark_ns = c.term_ns - marking - min(c.setup_ns, c.term_ns - marking);
+	c.term_ns = end - c.term_ns;
+	c.stopped_ns = c.setup_ns + c.term_ns;
 	c.cpu_ns = gh_port_cpu_ns() - cpu;
 	publish_cycle(heap, &c);
 	gh_port_trace_cycle(heap, &c);

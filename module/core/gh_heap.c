@@ -150,9 +150,7 @@ static int heap_tables(struct gh_heap *heap)
 	gh_stat_add(heap, meta_bytes, sizeof(*heap) +
 		    nr_arenas * sizeof(*heap->arenas) +
 		    GH_NR_CYCLES * sizeof(*heap->cycles));
-	heap->mark = gh_mark_create(heap);
-	if (!heap->mark)
-		return -ENOMEM;
+	gh_work_init(&heap->work);
 	return gh_layout_init(heap);
 }
 
@@ -252,7 +250,6 @@ void gh_heap_destroy(struct gh_heap *heap)
 	for (i = nr_arenas; i--;)
 		destroy_arena(heap, i * GH_ARENA_PAGES);
 	gh_layout_destroy_all(heap);
-	gh_mark_destroy(heap->mark);
 	gh_pagealloc_destroy(&heap->pages);
 	if (heap->mcaches)
 		for_each_possible_cpu(cpu)
@@ -509,10 +506,9 @@ static void init_span(struct gh_heap *heap, struct gh_span *s,
 	s->kaddr = page_kaddr(heap, page);
 	s->mask0 = sc->mask0;
 	s->nr_words = sc->nr_words;
-	s->dirty = 0;
+	atomic_set(&s->work, 0);
 	s->npages = npages;
 	s->noscan = !sc->ptr_words;
-	s->queued = 0;
 	s->sc = sc;
 	s->alloc_cache = ~0ULL;
 	INIT_LIST_HEAD(&s->node);

@@ -2,6 +2,7 @@
 #ifndef GH_HEAP_H
 #define GH_HEAP_H
 
+#include "gh_mark.h"
 #include "gh_pagealloc.h"
 #include "gh_types.h"
 
@@ -51,6 +52,8 @@ struct gh_mcache {
  * @span_bytes: bytes of span descriptors, likewise
  * @meta_bytes: bytes of other metadata, likewise
  * @swept_pages: pages swept
+ * @black_bytes: bytes of slots allocated while objects were being marked,
+ *	likewise
  */
 struct gh_stats {
 	u64 mallocs[GH_NR_CLASSES];
@@ -62,6 +65,7 @@ struct gh_stats {
 	s64 span_bytes;
 	s64 meta_bytes;
 	u64 swept_pages;
+	s64 black_bytes;
 };
 
 /**
@@ -69,14 +73,16 @@ struct gh_stats {
  * @cycle: number, from 1
  * @start_ns: since the heap began
  * @end_ns: end of marking, real time
- * @setup_ns: wall time of stopping the world
- * @mark_ns: wall time of marking
+ * @setup_ns: wall time that setting marking up took, and looks in vain for its
+ *	end; all of the marking if the world was stopped for it
+ * @mark_ns: wall time of marking beside the programs
  * @term_ns: wall time of ending the cycle
- * @stopped_ns: wall time the world was stopped: the sum of the three
+ * @stopped_ns: @setup_ns and @term_ns
  * @cpu_ns: CPU time of the collector, up to the start of the sweep
  * @heap_start: live bytes at the start, as the pacer counts them
  * @heap_end: live bytes at the end of marking
- * @heap_marked: bytes found live
+ * @heap_marked: bytes found live, or allocated during the cycle
+ * @scanned: bytes of objects with references that were scanned
  * @goal: heap goal of the cycle
  * @stack_bytes: bytes of handle stacks scanned
  * @global_bytes: bytes of pinned handles scanned
@@ -97,6 +103,7 @@ struct gh_cycle {
 	u64 heap_start;
 	u64 heap_end;
 	u64 heap_marked;
+	u64 scanned;
 	u64 goal;
 	u64 stack_bytes;
 	u64 global_bytes;
@@ -140,8 +147,8 @@ struct gh_config {
  * @aspace: bytes of heap addresses
  * @tag: upper 16 bits of its references
  * @port: whatever the port needs to find its part of the heap
- * @sweepgen: see gh_span.sweepgen; moved on with the world stopped
- * @phase: enum gh_phase; changed with the world stopped
+ * @sweepgen: see gh_span.sweepgen; moved on with @world held for writing
+ * @phase: enum gh_phase; changed with @world held for writing
  * @arenas: tables of grown addresses; entries appear under @lock and stay
  * @world: see gh_types.h
  * @lock: see gh_types.h
@@ -169,7 +176,9 @@ struct gh_config {
  * @gc_percent: GOGC, -1 for off
  * @memory_limit: GOMEMLIMIT, S64_MAX for none
  * @invalidptr: report bad references found in objects
- * @mark: marker, used by the collector only
+ * @stop_the_world: mark with all programs held off
+ * @work: what markers share
+ * @mark: marker of the collector
  * @invalid_refs: bad references found since the heap began
  * @root_count: roots of the last cycle
  * @nr_forced: cycles asked for by programs
@@ -218,8 +227,10 @@ struct gh_heap {
 	s64 gc_percent;
 	s64 memory_limit;
 	bool invalidptr;
+	bool stop_the_world;
 
-	struct gh_mark *mark;
+	struct gh_work work;
+	struct gh_mark mark;
 	u64 invalid_refs;
 	u64 root_count;
 	u64 nr_forced;
@@ -336,42 +347,13 @@ int gh_malloc(struct gh_heap *heap, u32 layout, u64 bytes, u32 count,
 int gh_malloc_make_room(struct gh_heap *heap, u64 bytes, int why, int *tries);
 void gh_span_zero(struct gh_heap *heap, struct gh_span *s, u32 idx, u32 n);
 void gh_mcache_flush(struct gh_heap *heap, int cpu);
+void gh_mcache_mark_tiny(struct gh_heap *heap, struct gh_mark *m);
 void gh_mcache_flush_all(struct gh_heap *heap);
 
 /* Sweeper; module/core/gh_sweep.c */
 bool gh_sweep_span(struct gh_heap *heap, struct gh_span *s, bool preserve);
 void gh_sweep_own(struct gh_heap *heap, struct gh_span *s);
 u64 gh_sweep_all(struct gh_heap *heap);
-
-/* Marker; module/core/gh_mark.c */
-enum gh_root_kind {
-	GH_ROOT_HANDLE,		/* pinned handles: count as globals */
-	GH_ROOT_STATIC,		/* registered ranges: likewise */
-	GH_ROOT_STACK,		/* handle stacks, registers, threads' stacks */
-	GH_ROOT_BATCH,		/* allocations on their way, barrier buffers */
-};
-
-/**
- * struct gh_window - where a program sees the heap's objects
- * @base: address of offset 0
- * @bytes: length of the mapping
- */
-struct gh_window {
-	u64 base;
-	u64 bytes;
-};
-
-struct gh_mark *gh_mark_create(struct gh_heap *heap);
-void gh_mark_destroy(struct gh_mark *m);
-void gh_mark_begin(struct gh_mark *m);
-void gh_mark_refs(struct gh_mark *m, const u64 *refs, u64 nr,
-		  enum gh_root_kind kind);
-void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
-		   const struct gh_window *windows, u32 nr_windows,
-		   enum gh_root_kind kind);
-void gh_mark_drain(struct gh_mark *m);
-void gh_mark_end(struct gh_mark *m, struct gh_cycle *c);
-void gh_mark_black(struct gh_heap *heap, struct gh_span *s, u32 idx);
 
 /* Cycle; module/core/gh_gc.c */
 void gh_gc_init(struct gh_heap *heap);

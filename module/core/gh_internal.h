@@ -35,5 +35,6 @@
 #include <linux/timekeeping.h>
 #include <linux/types.h>
 #include <linux/vmalloc.h>
+#include <linux/wait.h>
 
 #endif /* GH_INTERNAL_H */

@@ -209,8 +209,9 @@ static void take_slots(struct gh_heap *heap, struct gh_span *s,
 		off = s->base + idx * elemsize;
 		if (s->needzero)
 			gh_span_zero(heap, s, idx, run);
-		for (i = 0; unlikely(black) && i < run; i++)
-			gh_mark_black(heap, s, idx + i);
+		if (unlikely(black))
+			gh_mark_black(heap, s, idx / 64,
+				      ~0ULL >> (64 - run) << idx % 64);
 		for (i = 0; i < run; i++)
 			batch_add(heap, b, off + i * elemsize);
 		n += run;
@@ -309,7 +310,7 @@ static int alloc_large(struct gh_heap *heap, struct alloc_ctx *ctx,
 		if (s->needzero)
 			zero_range(heap, s->base, s->elemsize);
 		if (unlikely(READ_ONCE(heap->phase) != GH_PHASE_OFF))
-			gh_mark_black(heap, s, 0);
+			gh_mark_black(heap, s, 0, 1);
 		s->alloc_count = 1;
 		s->alloc_cache = 0;
 		/* Pairs with the load in gh_span_slot_allocated(). */
@@ -512,6 +513,28 @@ void gh_mcache_flush(struct gh_heap *heap, int cpu)
 		mutex_unlock(&heap->lock);
 	}
 	mutex_unlock(&mc->lock);
+}
+
+/**
+ * gh_mcache_mark_tiny() - keep the blocks that tiny objects still go into
+ * @heap: heap
+ * @m: marker
+ *
+ * All that is in such a block may be dead, and the next object to come into it
+ * will not be.
+ * Context: may sleep; heap->world held for writing.
+ */
+void gh_mcache_mark_tiny(struct gh_heap *heap, struct gh_mark *m)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct gh_mcache *mc = per_cpu_ptr(heap->mcaches, cpu);
+		u64 ref = (u64)heap->tag << 48 | mc->tiny;
+
+		if (mc->tiny)
+			gh_mark_words(m, &ref, 1, NULL, 0, GH_ROOT_BATCH);
+	}
 }
 
 /**

@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Marker: finds what the roots lead to.
+ * Markers: find what the roots lead to, while programs run.
  *
  * Work is kept by span, not by object (the idea of Go's Green Tea). Marking a
- * slot sets its bit and puts the span on a queue unless it is there already;
- * taking a span off the queue scans all of its slots that have been marked but
- * not scanned. While a span waits, more of its slots are marked, so one visit
- * scans many objects of the same size and layout that lie side by side. The
- * queue is a list through the span descriptors: it needs no memory, so it has
- * no bound to hit and nothing to lose when memory is short, and a list of a
- * million nodes needs no more stack than a tree.
+ * slot sets its bit and puts the span on the marker's queue unless it is on one
+ * already; taking a span off the queue scans all of its slots that have been
+ * marked but not scanned. While a span waits, more of its slots are marked, so
+ * one visit scans many objects of the same size and layout that lie side by
+ * side. A queue is a list through the span descriptors: it needs no memory, so
+ * it has no bound to hit and nothing to lose when memory is short, and a list of
+ * a million nodes needs no more stack than a tree. How markers share work is told
+ * in gh_work.c.
  *
- *	marked, not scanned	half[mark] set, scan clear, and either bit of
- *				the word set in dirty or the span being scanned
- *	marked, scanned		both set
- *	free or dead		neither
+ *	white	half[mark] clear
+ *	grey	half[mark] set, scan clear, and the bit of the word set in
+ *		gh_span.work or the span being scanned
+ *	black	both set
  *
- * Invariant: a span with dirty != 0 is on the queue, in the window, or being
- * scanned (queued is set). Marking ends when the queue, the window and the
- * pipeline are empty.
+ * Several markers, and programs that allocate, change the same words. A mark is
+ * set once, by compare and exchange. Then gh_span.work is looked at, and changed
+ * unless the word is dirty there and the span queued. Whoever scans the span
+ * clears the dirty bits before it looks at the marks; both are full barriers, so
+ * either it sees the mark or the bit is set again. A span is scanned by one
+ * marker at a time: the one that took it off a queue, until it has exchanged
+ * GH_SPAN_QUEUED alone for 0.
+ *
+ * New objects are black: their slot is put in scan first, then marked. Nobody can
+ * have stored anything in them, and what is stored later is reported.
  *
  * Pipeline. A reference found in an object leads to three places that are not
  * likely to be in the cache: the span descriptor, the word of its bitmaps, the
@@ -33,90 +41,24 @@
  * Every word of an object, and every root, may have been written by a hostile
  * program. Each is read once. A value is a reference if it has the heap's tag
  * and lies in a slot that is allocated; anything else but zero is counted and
- * ignored. Nothing else is believed of it.
+ * ignored. Nothing else is believed of it. A program that forges a reference to a
+ * slot which has been granted to it and which it gives back may have it marked
+ * while it is free; the sweeper sorts that out.
  *
- * One thread marks a heap, with the world stopped.
+ * No span is swept, hence none freed, while there are markers, so that a marker
+ * may follow what it finds in the tables without a lock.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
 #include "gh_port.h"
 
-#define RING		8	/* references per stage of the pipeline */
-#define WINDOW		4	/* spans whose objects are being prefetched */
 #define PREFETCH_MAX	16	/* objects of a word prefetched at once */
 #define RESCHED_WORDS	65536	/* words of a large object between breaks */
+#define OBLET_BYTES	(128UL << 10)	/* scanned at a time, as in Go */
 #define GH_BLOCK_BYTES	512UL	/* 64 words, as many as a mask word covers */
-
-struct pending {
-	struct gh_span *s;
-	u64 off;
-};
-
-/**
- * struct gh_mark - state of the marker, for one cycle at a time
- * @heap: heap
- * @tag: copy of gh_heap.tag
- * @half: which half of gh_bits takes the marks
- * @end: offsets below have been grown
- * @cur: span being scanned
- * @head: queue of spans
- * @tail: where the next one goes
- * @pos: moves on with every reference put in @spans
- * @spans: references whose span descriptor is being fetched
- * @words: references whose bitmap word is being fetched
- * @window: spans whose first objects are being fetched
- * @win: moves on with every span put in @window
- * @bytes: bytes of marked slots
- * @invalid: bad references
- * @nr_roots: roots offered
- * @root_bytes: bytes of roots by kind
- */
-struct gh_mark {
-	struct gh_heap *heap;
-	u64 tag;
-	u32 half;
-	u64 end;
-	struct gh_span *cur;
-	struct gh_span *head;
-	struct gh_span **tail;
-	u32 pos;
-	struct pending spans[RING];
-	struct pending words[RING];
-	struct gh_span *window[WINDOW];
-	u32 win;
-	u64 bytes;
-	u64 invalid;
-	u64 nr_roots;
-	u64 root_bytes[GH_ROOT_BATCH + 1];
-};
-
-/**
- * gh_mark_create() - make the marker of a heap
- * @heap: heap
- *
- * Return: the marker or NULL without memory.
- */
-struct gh_mark *gh_mark_create(struct gh_heap *heap)
-{
-	struct gh_mark *m = kzalloc(sizeof(*m), GH_GFP);
-
-	if (m)
-		m->heap = heap;
-	return m;
-}
-
-/**
- * gh_mark_destroy() - free a marker
- * @m: marker or NULL
- */
-void gh_mark_destroy(struct gh_mark *m)
-{
-	kfree(m);
-}
 
 static void enqueue(struct gh_mark *m, struct gh_span *s)
 {
-	s->queued = 1;
 	s->next_queued = NULL;
 	*m->tail = s;
 	m->tail = &s->next_queued;
@@ -130,8 +72,39 @@ static struct gh_span *dequeue(struct gh_mark *m)
 		m->head = s->next_queued;
 		if (!m->head)
 			m->tail = &m->head;
+		if (unlikely(!s->sc->sizeclass))
+			/* Before others can share it again. */
+			atomic_fetch_andnot(GH_SPAN_SHARED, &s->work);
 	}
 	return s;
+}
+
+/*
+ * Is the slot allocated? All spans are swept, but allocation goes on. Grants are
+ * published after freeindex, and taken back after the allocation bits.
+ */
+static inline bool is_allocated(const struct gh_mark *m,
+				const struct gh_span *s, u32 idx)
+{
+	/* Pairs with the store in settle_grant(). */
+	if (idx < smp_load_acquire(&s->freeindex))
+		return true;
+	return READ_ONCE(s->bits[idx / 64].half[!m->half]) >> (idx % 64) & 1;
+}
+
+/* A slot of a span has turned grey. */
+static inline void make_dirty(struct gh_mark *m, struct gh_span *s, u32 idx)
+{
+	int work = GH_SPAN_QUEUED | 1 << (idx / 64);
+
+	/* Pairs with the exchange in scan_span(). */
+	if ((atomic_read(&s->work) & work) == work)
+		return;
+	if (atomic_fetch_or(work, &s->work) & GH_SPAN_QUEUED)
+		return;
+	if (unlikely(!s->sc->sizeclass))
+		atomic64_set(&s->scan_pos, 0);
+	enqueue(m, s);
 }
 
 /* Mark the slot that @off lies in, if it is one. */
@@ -139,31 +112,31 @@ static inline void mark_slot(struct gh_mark *m, struct gh_span *s, u64 off)
 {
 	u32 idx = gh_span_index(s, off);
 	u64 bit = 1ULL << (idx % 64);
-	struct gh_bits *w;
+	u64 *marks, old;
 
 	if (unlikely(idx >= s->nelems))
 		goto invalid;
-	w = &s->bits[idx / 64];
-	if (w->half[m->half] & bit)
+	marks = &s->bits[idx / 64].half[m->half];
+	old = READ_ONCE(*marks);
+	if (old & bit)
 		return;
-	if (unlikely(idx >= s->freeindex && !(w->half[!m->half] & bit)))
+	if (unlikely(!is_allocated(m, s, idx)))
 		goto invalid;
-	w->half[m->half] |= bit;
+	while (!try_cmpxchg(marks, &old, old | bit))
+		if (old & bit)
+			return;
 	m->bytes += s->elemsize;
-	if (s->noscan)
-		return;
-	s->dirty |= 1U << (idx / 64);
-	if (!s->queued)
-		enqueue(m, s);
+	if (!s->noscan)
+		make_dirty(m, s, idx);
 	return;
 invalid:
 	m->invalid++;
 }
 
 /* Second stage: the descriptor is there, fetch the bitmap word. */
-static inline void fetch_word(struct gh_mark *m, struct pending p, u32 i)
+static inline void fetch_word(struct gh_mark *m, struct gh_pending p, u32 i)
 {
-	struct pending old = m->words[i];
+	struct gh_pending old = m->words[i];
 
 	m->words[i] = p;
 	if (p.s)
@@ -172,17 +145,26 @@ static inline void fetch_word(struct gh_mark *m, struct pending p, u32 i)
 		mark_slot(m, old.s, old.off);
 }
 
+/* Is the offset below the end of the heap, which may have grown? */
+static bool is_grown(struct gh_mark *m, u64 off)
+{
+	m->end = READ_ONCE(m->heap->pages.end_page) << GH_PAGE_SHIFT;
+	return off < m->end;
+}
+
 /* First stage: a word that may be a reference. */
 static inline void discover(struct gh_mark *m, u64 ref)
 {
 	u64 off = ref & ((1ULL << 48) - 1);
-	struct pending old;
+	struct gh_pending old;
 	struct gh_span *s;
 	u32 i;
 
 	if (!ref)
 		return;
-	if (unlikely(ref >> 48 != m->tag || off >= m->end))
+	if (unlikely(ref >> 48 != m->tag))
+		goto invalid;
+	if (unlikely(off >= m->end) && !is_grown(m, off))
 		goto invalid;
 	/* A program wrote the word; the tables are not to be read beyond. */
 	off = array_index_nospec(off, m->end);
@@ -193,7 +175,7 @@ static inline void discover(struct gh_mark *m, u64 ref)
 		mark_slot(m, s, off);
 		return;
 	}
-	i = m->pos++ % RING;
+	i = m->pos++ % GH_MARK_RING;
 	old = m->spans[i];
 	m->spans[i].s = s;
 	m->spans[i].off = off;
@@ -207,16 +189,16 @@ invalid:
 /* Let what is in the pipeline reach the bitmaps. */
 static void flush_pipeline(struct gh_mark *m)
 {
-	const struct pending none = {};
+	const struct gh_pending none = {};
 	u32 n;
 
-	for (n = 0; n < RING; n++) {
-		u32 i = m->pos++ % RING;
+	for (n = 0; n < GH_MARK_RING; n++) {
+		u32 i = m->pos++ % GH_MARK_RING;
 
 		fetch_word(m, m->spans[i], i);
 		m->spans[i] = none;
 	}
-	for (n = 0; n < RING; n++)
+	for (n = 0; n < GH_MARK_RING; n++)
 		fetch_word(m, none, n);
 }
 
@@ -289,40 +271,24 @@ static void scan_wide(struct gh_mark *m, struct gh_span *s, u64 off)
 				   s->sc->mask[i]);
 }
 
-/* Scan a large array whose elements repeat evenly in 64 words. */
-static void scan_tiled(struct gh_mark *m, struct gh_span *s, u64 tile)
+/* Scan part of a large array whose elements repeat evenly in 64 words. */
+static void scan_tiled(struct gh_mark *m, u64 off, u64 end, u64 tile)
 {
-	u64 end = s->base + s->elemsize;
-	u64 off;
-
-	for (off = s->base; off < end; off += GH_BLOCK_BYTES) {
+	for (; off < end; off += GH_BLOCK_BYTES)
 		scan_words(m, gh_heap_kaddr(m->heap, off), tile);
-		if (!(off & ~GH_PAGE_MASK))
-			cond_resched();
-	}
 }
 
-/* Scan a large object: the layout's mask, repeated over the elements. */
-static void scan_large(struct gh_mark *m, struct gh_span *s)
+/* Scan elements of a large object: the layout's mask, repeated. */
+static void scan_elements(struct gh_mark *m, const struct gh_layout *l,
+			  u64 elem, u64 end, u64 limit)
 {
-	const struct gh_layout *l = s->sc->layout;
 	u32 nr = DIV_ROUND_UP(l->nr_bits, 64);
-	u64 end = s->base + s->elemsize;
 	u64 work = 0;
-	u64 elem;
 	u32 i;
 
-	if (s->sc->stack) {
-		scan_stack(m, s->base, s->elemsize);
-		return;
-	}
-	if (l->tile) {
-		scan_tiled(m, s, l->tile);
-		return;
-	}
-	for (elem = s->base; elem < end; elem += l->elem_size) {
-		for (i = 0; i < nr && elem + i * GH_BLOCK_BYTES < end; i++) {
-			u64 left = (end - elem - i * GH_BLOCK_BYTES) / 8;
+	for (; elem < end; elem += l->elem_size) {
+		for (i = 0; i < nr && elem + i * GH_BLOCK_BYTES < limit; i++) {
+			u64 left = (limit - elem - i * GH_BLOCK_BYTES) / 8;
 			u64 mask = l->mask[i];
 
 			if (left < 64)
@@ -335,6 +301,44 @@ static void scan_large(struct gh_mark *m, struct gh_span *s)
 				work = 0;
 			}
 		}
+	}
+}
+
+/* Bytes of a large object that one marker scans at a time: whole elements. */
+static u64 oblet_bytes(const struct gh_layout *l)
+{
+	if (l->tile || l->elem_size >= OBLET_BYTES)
+		return max_t(u64, l->tile ? 0 : l->elem_size, OBLET_BYTES);
+	return OBLET_BYTES - OBLET_BYTES % l->elem_size;
+}
+
+/* Scan what nobody scans yet of a large object, piece by piece. */
+static void scan_large(struct gh_mark *m, struct gh_span *s)
+{
+	const struct gh_layout *l = s->sc->layout;
+	u64 limit = s->base + s->elemsize;
+	u64 step = oblet_bytes(l);
+
+	if (s->sc->stack) {
+		scan_stack(m, s->base, s->elemsize);
+		m->scanned += s->elemsize;
+		return;
+	}
+	for (;;) {
+		u64 pos = atomic64_fetch_add(step, &s->scan_pos);
+		u64 off = s->base + pos, end;
+
+		if (pos >= s->elemsize)
+			break;
+		end = min(off + step, limit);
+		if (end < limit && gh_work_hungry(&m->heap->work))
+			gh_work_share(m, s);
+		if (l->tile)
+			scan_tiled(m, off, end, l->tile);
+		else
+			scan_elements(m, l, off, end, limit);
+		m->scanned += end - off;
+		cond_resched();
 	}
 }
 
@@ -366,47 +370,60 @@ static void scan_slots(struct gh_mark *m, struct gh_span *s, u32 first,
 static void scan_slots_multipage(struct gh_mark *m, struct gh_span *s,
 				 u32 first, u64 todo)
 {
-	if (!s->sc->sizeclass) {
-		scan_large(m, s);
-		return;
-	}
 	for (; todo; todo &= todo - 1)
 		scan_wide(m, s,
 			  s->base + (first + __ffs64(todo)) * s->elemsize);
 }
 
+/* Scan what is marked of a word of slots. */
+static void scan_word(struct gh_mark *m, struct gh_span *s, u32 i)
+{
+	struct gh_bits *w = &s->bits[i];
+	/* Pairs with gh_mark_black(): what is black is in scan by then. */
+	u64 todo = smp_load_acquire(&w->half[m->half]) & ~READ_ONCE(w->scan);
+
+	if (!todo)
+		return;
+	gh_bits_or(&w->scan, todo);
+	m->scanned += hweight64(todo) * s->elemsize;
+	if (s->npages == 1)
+		scan_slots(m, s, i * 64, todo);
+	else
+		scan_slots_multipage(m, s, i * 64, todo);
+}
+
 /* Scan what is marked in a span until marking in it comes to rest. */
 static void scan_span(struct gh_mark *m, struct gh_span *s)
 {
-	m->cur = s;
-	while (s->dirty) {
-		u32 i = __ffs64(s->dirty);
-		struct gh_bits *w = &s->bits[i];
-		u64 todo = w->half[m->half] & ~w->scan;
-
-		s->dirty &= s->dirty - 1;
-		w->scan |= todo;
-		if (s->npages == 1 && s->sc->sizeclass)
-			scan_slots(m, s, i * 64, todo);
-		else
-			scan_slots_multipage(m, s, i * 64, todo);
+	if (unlikely(!s->sc->sizeclass)) {
+		scan_large(m, s);
+		return;
 	}
+	m->cur = s;
+	do {
+		/* Pairs with the look in make_dirty(). */
+		u32 dirty = atomic_xchg(&s->work, GH_SPAN_QUEUED) &
+			    GH_SPAN_DIRTY;
+
+		for (; dirty; dirty &= dirty - 1)
+			scan_word(m, s, __ffs64(dirty));
+	} while (atomic_cmpxchg(&s->work, GH_SPAN_QUEUED, 0) !=
+		 GH_SPAN_QUEUED);
 	m->cur = NULL;
-	s->queued = 0;
 }
 
 /* Put a span in the window; returns the one whose turn it is, or NULL. */
 static struct gh_span *pass_window(struct gh_mark *m, struct gh_span *s)
 {
-	u32 i = m->win++ % WINDOW;
+	u32 i = m->win++ % GH_MARK_WINDOW;
 	struct gh_span *old = m->window[i];
 
 	m->window[i] = s;
 	if (s && s->npages == 1) {
-		u32 w = __ffs64(s->dirty);
+		u32 w = __ffs64(atomic_read(&s->work) | GH_SPAN_QUEUED) % 16;
 
-		prefetch_slots(s, w * 64, s->bits[w].half[m->half] &
-			       ~s->bits[w].scan);
+		prefetch_slots(s, w * 64, READ_ONCE(s->bits[w].half[m->half]) &
+			       ~READ_ONCE(s->bits[w].scan));
 	}
 	return old;
 }
@@ -417,33 +434,65 @@ static struct gh_span *next_span(struct gh_mark *m)
 	struct gh_span *s;
 	u32 n;
 
-	if (!m->head)
-		flush_pipeline(m);
-	for (n = 0; n <= WINDOW; n++) {
-		s = pass_window(m, dequeue(m));
-		if (s)
-			return s;
-	}
+	do {
+		if (!m->head)
+			flush_pipeline(m);
+		for (n = 0; n <= GH_MARK_WINDOW; n++) {
+			s = pass_window(m, dequeue(m));
+			if (s)
+				return s;
+		}
+	} while (gh_work_take(m));
 	return NULL;
 }
 
 /**
- * gh_mark_begin() - begin a cycle
- * @m: marker
- *
- * Context: heap->world held for writing, all spans swept.
+ * gh_mark_begin() - begin to mark
+ * @m: marker to be
+ * @heap: heap, with gh_heap.phase not GH_PHASE_OFF and no way for it to become so
  */
-void gh_mark_begin(struct gh_mark *m)
+void gh_mark_begin(struct gh_mark *m, struct gh_heap *heap)
 {
-	struct gh_heap *heap = m->heap;
-
-	lockdep_assert_held_write(&heap->world);
 	memset(m, 0, sizeof(*m));
 	m->heap = heap;
 	m->tag = heap->tag;
 	m->half = gh_mark_half(heap->sweepgen);
-	m->end = heap->pages.end_page << GH_PAGE_SHIFT;
+	m->end = READ_ONCE(heap->pages.end_page) << GH_PAGE_SHIFT;
 	m->tail = &m->head;
+	gh_work_join(m);
+}
+
+/**
+ * gh_mark_finish() - leave what is not scanned to others
+ * @m: marker
+ */
+void gh_mark_finish(struct gh_mark *m)
+{
+	u32 n;
+
+	flush_pipeline(m);
+	for (n = 0; n < GH_MARK_WINDOW; n++) {
+		struct gh_span *s = pass_window(m, NULL);
+
+		if (s)
+			enqueue(m, s);
+	}
+	gh_work_leave(m);
+}
+
+/**
+ * gh_mark_pending() - is there something that this marker is to scan?
+ * @m: marker
+ */
+bool gh_mark_pending(struct gh_mark *m)
+{
+	u32 n;
+
+	flush_pipeline(m);
+	for (n = 0; n < GH_MARK_WINDOW; n++)
+		if (m->window[n])
+			return true;
+	return m->head;
 }
 
 /**
@@ -453,7 +502,6 @@ void gh_mark_begin(struct gh_mark *m)
  * @nr: how many
  * @kind: what they are, for the statistics
  *
- * Context: between gh_mark_begin() and gh_mark_drain().
  */
 void gh_mark_refs(struct gh_mark *m, const u64 *refs, u64 nr,
 		  enum gh_root_kind kind)
@@ -472,16 +520,14 @@ static bool is_object(struct gh_mark *m, u64 off)
 	struct gh_span *s;
 	u32 idx;
 
-	if (off >= m->end)
+	if (off >= m->end && !is_grown(m, off))
 		return false;
 	off = array_index_nospec(off, m->end);
 	s = gh_heap_span_of(m->heap, off);
 	if (!s)
 		return false;
 	idx = gh_span_index(s, off);
-	return idx < s->nelems &&
-	       (idx < s->freeindex ||
-		s->bits[idx / 64].half[!m->half] >> (idx % 64) & 1);
+	return idx < s->nelems && is_allocated(m, s, idx);
 }
 
 /* Where in the heap a word may lead to; GH_MAX_ASPACE if nowhere. */
@@ -510,7 +556,6 @@ static u64 offset_of(const struct gh_mark *m, u64 word,
  * Conservative: a word that has the heap's tag, or is an address in a window,
  * keeps the object it leads into; any other means nothing and is not counted as
  * a bad reference.
- * Context: between gh_mark_begin() and gh_mark_drain().
  */
 void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
 		   const struct gh_window *windows, u32 nr_windows,
@@ -534,57 +579,84 @@ void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
 }
 
 /**
- * gh_mark_drain() - mark whatever is reachable from what is marked
- * @m: marker
+ * gh_mark_shade() - mark what is stored or overwritten
+ * @heap: heap
+ * @refs: words in kernel memory that nobody changes meanwhile
+ * @nr: how many
  *
- * Context: may sleep; heap->world held for writing.
+ * Nothing to do unless objects are being marked. Words that are no references
+ * mean nothing.
+ * Context: heap->world held for reading.
  */
-void gh_mark_drain(struct gh_mark *m)
+void gh_mark_shade(struct gh_heap *heap, const u64 *refs, u64 nr)
 {
+	struct gh_mark m;
+
+	lockdep_assert_held_read(&heap->world);
+	if (READ_ONCE(heap->phase) != GH_PHASE_MARK)
+		return;
+	gh_mark_begin(&m, heap);
+	gh_mark_words(&m, refs, nr, NULL, 0, GH_ROOT_BATCH);
+	gh_mark_finish(&m);
+}
+
+/**
+ * gh_mark_drain() - mark what is reachable from what is marked
+ * @m: marker
+ * @budget: bytes of objects to scan before it is enough, more or less
+ *
+ * Context: may sleep.
+ * Return: bytes of objects scanned. If less than the budget, neither this
+ * marker's queue nor the shared one had anything left.
+ */
+u64 gh_mark_drain(struct gh_mark *m, u64 budget)
+{
+	u64 before = m->scanned;
 	struct gh_span *s;
 
-	lockdep_assert_held_write(&m->heap->world);
-	while ((s = next_span(m))) {
+	while (m->scanned - before < budget && (s = next_span(m))) {
 		scan_span(m, s);
+		if (m->head && gh_work_hungry(&m->heap->work))
+			gh_work_give(m);
 		cond_resched();
 	}
+	return m->scanned - before;
 }
 
 /**
- * gh_mark_end() - end a cycle and report
- * @m: marker
- * @c: out: what the marker knows of the cycle
- *
- * Context: heap->world held for writing.
- */
-void gh_mark_end(struct gh_mark *m, struct gh_cycle *c)
-{
-	struct gh_heap *heap = m->heap;
-
-	WARN_ON_ONCE(m->head);
-	c->heap_marked = m->bytes;
-	c->stack_bytes = m->root_bytes[GH_ROOT_STACK];
-	c->global_bytes = m->root_bytes[GH_ROOT_HANDLE] +
-			  m->root_bytes[GH_ROOT_STATIC];
-	c->invalid_refs = m->invalid;
-	WRITE_ONCE(heap->invalid_refs, heap->invalid_refs + m->invalid);
-	WRITE_ONCE(heap->root_count, m->nr_roots);
-}
-
-/**
- * gh_mark_black() - mark a slot that is being allocated during a cycle
+ * gh_mark_black() - mark slots that are being allocated during a cycle
  * @heap: heap
  * @s: span
- * @idx: slot
+ * @word: which word of its slots
+ * @mask: the slots
  *
- * It counts as scanned, since it is empty.
+ * They count as scanned, since they are empty.
  * Context: the caller owns the span; heap->phase is not GH_PHASE_OFF.
  */
-void gh_mark_black(struct gh_heap *heap, struct gh_span *s, u32 idx)
+void gh_mark_black(struct gh_heap *heap, struct gh_span *s, u32 word, u64 mask)
 {
-	struct gh_bits *w = &s->bits[idx / 64];
-	u64 bit = 1ULL << (idx % 64);
+	struct gh_bits *w = &s->bits[word];
 
-	w->half[gh_mark_half(heap->sweepgen)] |= bit;
-	w->scan |= bit;
+	gh_stat_add(heap, black_bytes, hweight64(mask) * s->elemsize);
+	gh_bits_or(&w->scan, mask);
+	/* Pairs with the load in scan_word(). */
+	gh_bits_or(&w->half[gh_mark_half(heap->sweepgen)], mask);
+}
+
+/**
+ * gh_mark_white() - take back what gh_mark_black() has done to free slots
+ * @heap: heap
+ * @s: span
+ * @word: which word of its slots
+ * @mask: the slots
+ *
+ * Context: the caller owns the span; heap->phase is not GH_PHASE_OFF.
+ */
+void gh_mark_white(struct gh_heap *heap, struct gh_span *s, u32 word, u64 mask)
+{
+	struct gh_bits *w = &s->bits[word];
+
+	gh_stat_add(heap, black_bytes, -(s64)(hweight64(mask) * s->elemsize));
+	gh_bits_andnot(&w->half[gh_mark_half(heap->sweepgen)], mask);
+	gh_bits_andnot(&w->scan, mask);
 }

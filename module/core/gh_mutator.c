@@ -22,22 +22,35 @@
  * so that a reference to one can be used at once.
  *
  * Settling. A lease is settled when the mutator asks for more, and all of them
- * when the world is stopped and when the mutator ends: what was not taken goes
+ * when a cycle's marking ends and when the mutator ends: what was not taken goes
  * back into the span, exactly, and the spans back to mcentral. So no grant
  * outlives a change of sweepgen. In the first case the mutator waits in the
- * call. In the second it is held off the shared pages (gh_port_hold_users()),
- * perhaps between its load of a mask and the store of the new one. That store
- * comes later, into a mask that means nothing any more, so what the mutator has
- * to do is to compare gh_control.generation with the value it knew at its last
- * call, after the store: if it has moved on, the slot is not its own. The
- * generation moves before anything is taken back, and no barrier is needed
- * because both sides run one after the other.
+ * call. In the second it runs on, perhaps between its load of a mask and the
+ * store of the new one. Both sides of the protocol:
+ *
+ *	mutator				kernel
+ *	load mask			generation++
+ *	store mask without the slot	gh_port_sync_users()	(A)
+ *	load generation; as known?	read masks
+ *
+ * (A) interrupts the mutator between two instructions, with all its stores done.
+ * If that is after its load of the generation, its mask has been stored and the
+ * slot counts as taken; if it is before, the mutator finds a new generation and
+ * leaves the slot, and a mask stored later means nothing any more.
+ *
+ * Marking begins the same way: gh_heap.phase is set with nobody in a call, then
+ * programs are told and (A) is done, then what is granted and not taken is made
+ * black, and only then threads are read for roots. A slot that was taken before
+ * that and is not reported anywhere is in the thread when it is read.
  *
  * Words granted double with each refill that follows an empty lease, and halve
  * when most of them were not used.
  *
- * Barrier buffer: references that the mutator stored or overwrote while the
- * collector marks. The collector takes them as roots.
+ * Barrier buffer: references that the mutator stores or overwrites while objects
+ * are being marked. The mutator only adds, until the buffer is full and it calls
+ * for it to be emptied; the kernel remembers how far it has read
+ * (gh_mutator.drained). What was added after the last look of one cycle is a root
+ * of the next, because a thread may be slow to store.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
@@ -152,7 +165,6 @@ static void zero_slots(struct gh_heap *heap, struct gh_span *s, u32 word,
 static void grant(struct gh_heap *heap, struct gh_lease *l, struct gh_span *s,
 		  u32 word, u64 mask, struct gh_slots *to)
 {
-	struct gh_bits *w = &s->bits[word];
 	u32 n = hweight64(mask);
 
 	l->grants[l->nr++] = (struct gh_grant){
@@ -160,15 +172,14 @@ static void grant(struct gh_heap *heap, struct gh_lease *l, struct gh_span *s,
 	};
 	s->alloc_count += n;
 	gh_stat_add(heap, mallocs[s->sc->sizeclass], n);
-	if (unlikely(READ_ONCE(heap->phase) != GH_PHASE_OFF)) {
-		w->half[gh_mark_half(heap->sweepgen)] |= mask;
-		w->scan |= mask;
-	}
+	if (unlikely(READ_ONCE(heap->phase) != GH_PHASE_OFF))
+		gh_mark_black(heap, s, word, mask);
 	if (s->needzero)
 		zero_slots(heap, s, word, mask);
 	WRITE_ONCE(to->base, ((u64)heap->tag << 48) +
 			     s->base + word * 64 * s->elemsize);
-	WRITE_ONCE(to->mask, mask);
+	/* Whoever finds a slot of these in an object sees all of the above. */
+	smp_store_release(&to->mask, mask);
 }
 
 /* Grant the free slots of the next word that has any; false if none has. */
@@ -206,14 +217,12 @@ static void settle_grant(struct gh_heap *heap, struct gh_grant *g, u64 left)
 	WRITE_ONCE(w->half[!mark], w->half[!mark] | (g->mask & ~left));
 	if (!left)
 		return;
-	if (READ_ONCE(heap->phase) != GH_PHASE_OFF) {
-		w->half[mark] &= ~left;
-		w->scan &= ~left;
-	}
+	if (READ_ONCE(heap->phase) != GH_PHASE_OFF)
+		gh_mark_white(heap, s, g->word, left);
 	s->alloc_count -= n;
 	gh_stat_add(heap, mallocs[s->sc->sizeclass], -(u64)n);
 	if (g->word * 64 < s->freeindex)
-		/* Pairs with the load in gh_span_slot_allocated(). */
+		/* Pairs with gh_span_slot_allocated() and is_allocated(). */
 		smp_store_release(&s->freeindex, g->word * 64);
 }
 
@@ -408,13 +417,100 @@ int gh_mutator_refill(struct gh_heap *heap, struct gh_mutator *mut, u32 index,
 	}
 }
 
-/* Take all leases back; the mutator learns it from the generation. */
+/* Offer what has come into the barrier buffer since it was last read. */
+static void drain(struct gh_mutator *mut, struct gh_mark *m)
+{
+	struct gh_control *c = control_of(mut);
+	/* Pairs with the mutator's store after it has written an entry. */
+	u32 nr = min_t(u32, smp_load_acquire(&c->nr_barrier), GH_BARRIER_REFS);
+	u64 refs[BARRIER_BATCH];
+	u32 n;
+
+	lockdep_assert_held(&mut->lock);
+	/*
+	 * What a store replaced need not be a reference: a stack's slot above
+	 * its top holds anything.
+	 */
+	while (mut->drained < nr) {
+		for (n = 0; n < BARRIER_BATCH && mut->drained < nr; n++)
+			refs[n] = READ_ONCE(c->barrier[mut->drained++]);
+		gh_mark_words(m, refs, n, NULL, 0, GH_ROOT_BATCH);
+	}
+	mut->drained = nr;
+}
+
+/* What is granted and has not been taken is black, if it ever is taken. */
+static void blacken(struct gh_heap *heap, struct gh_mutator *mut)
+{
+	u32 i, k;
+
+	lockdep_assert_held(&mut->lock);
+	for (i = 0; i < mut->nr_leases; i++) {
+		struct gh_lease *l = mut->leases[i];
+
+		for (k = 0; l && k < l->nr; k++) {
+			struct gh_grant *g = &l->grants[k];
+			u64 left = READ_ONCE(slots_of(mut, i)[k].mask) & g->mask;
+
+			if (left)
+				gh_mark_black(heap, g->span, g->word, left);
+		}
+	}
+}
+
+/**
+ * gh_mutator_begin_all() - let all mutators allocate black
+ * @heap: heap
+ * @m: marker; takes what is left of the last cycle's barrier, and the blocks that
+ *	tiny objects still go into
+ *
+ * Context: may sleep; heap->world held for writing, after gh_port_sync_users().
+ */
+void gh_mutator_begin_all(struct gh_heap *heap, struct gh_mark *m)
+{
+	struct gh_mutator *mut;
+
+	lockdep_assert_held_write(&heap->world);
+	mutex_lock(&heap->mutators_lock);
+	list_for_each_entry(mut, &heap->mutators, node) {
+		u64 tiny = READ_ONCE(control_of(mut)->tiny);
+
+		mutex_lock(&mut->lock);
+		blacken(heap, mut);
+		drain(mut, m);
+		mutex_unlock(&mut->lock);
+		gh_mark_words(m, &tiny, 1, NULL, 0, GH_ROOT_BATCH);
+	}
+	mutex_unlock(&heap->mutators_lock);
+}
+
+/**
+ * gh_mutator_drain_all() - take what is in the barrier buffers as roots
+ * @heap: heap
+ * @m: marker
+ *
+ * Context: may sleep; to be sure that nothing is missed, after
+ * gh_port_sync_users().
+ */
+void gh_mutator_drain_all(struct gh_heap *heap, struct gh_mark *m)
+{
+	struct gh_mutator *mut;
+
+	mutex_lock(&heap->mutators_lock);
+	list_for_each_entry(mut, &heap->mutators, node) {
+		mutex_lock(&mut->lock);
+		drain(mut, m);
+		mutex_unlock(&mut->lock);
+	}
+	mutex_unlock(&heap->mutators_lock);
+}
+
+/* Settle all leases and give their spans back. */
 static void flush(struct gh_heap *heap, struct gh_mutator *mut)
 {
 	u32 i;
 
 	mutex_lock(&mut->lock);
-	WRITE_ONCE(control_of(mut)->generation, ++mut->generation);
 	for (i = 0; i < mut->nr_leases; i++) {
 		if (!mut->leases[i])
 			continue;
@@ -428,7 +524,8 @@ static void flush(struct gh_heap *heap, struct gh_mutator *mut)
  * gh_mutator_flush_all() - take back the leases of all mutators
  * @heap: heap
  *
- * Context: may sleep; heap->world held for writing, programs held off.
+ * They learn it from the generation.
+ * Context: may sleep; heap->world held for writing.
  */
 void gh_mutator_flush_all(struct gh_heap *heap)
 {
@@ -436,11 +533,29 @@ void gh_mutator_flush_all(struct gh_heap *heap)
 
 	lockdep_assert_held_write(&heap->world);
 	mutex_lock(&heap->mutators_lock);
-	list_for_each_entry(mut, &heap->mutators, node) {
+	list_for_each_entry(mut, &heap->mutators, node)
+		WRITE_ONCE(control_of(mut)->generation, ++mut->generation);
+	gh_port_sync_users(heap);
+	list_for_each_entry(mut, &heap->mutators, node)
 		flush(heap, mut);
-		cond_resched();
-	}
 	mutex_unlock(&heap->mutators_lock);
+}
+
+/* Take a barrier buffer as roots if objects are being marked, and empty it. */
+static void empty_barrier(struct gh_heap *heap, struct gh_mutator *mut)
+{
+	struct gh_mark m;
+
+	lockdep_assert_held_read(&heap->world);
+	mutex_lock(&mut->lock);
+	if (READ_ONCE(heap->phase) == GH_PHASE_MARK) {
+		gh_mark_begin(&m, heap);
+		drain(mut, &m);
+		gh_mark_finish(&m);
+	}
+	WRITE_ONCE(control_of(mut)->nr_barrier, 0);
+	mut->drained = 0;
+	mutex_unlock(&mut->lock);
 }
 
 /**
@@ -459,6 +574,7 @@ void gh_mutator_destroy(struct gh_heap *heap, struct gh_mutator *mut)
 	list_del(&mut->node);
 	heap->ended_tiny_allocs += READ_ONCE(control_of(mut)->tiny_allocs);
 	mutex_unlock(&heap->mutators_lock);
+	empty_barrier(heap, mut);
 	flush(heap, mut);
 	for (i = 0; i < mut->nr_leases; i++) {
 		if (!mut->leases[i])
@@ -478,60 +594,17 @@ void gh_mutator_destroy(struct gh_heap *heap, struct gh_mutator *mut)
 	kfree(mut);
 }
 
-/*
- * Offer a barrier buffer to the marker and empty it. What a store replaced need
- * not be a reference: a stack's slot above its top holds anything.
- */
-static void mark_barrier(struct gh_control *c, struct gh_mark *m)
-{
-	u32 nr = min_t(u32, READ_ONCE(c->nr_barrier), GH_BARRIER_REFS);
-	u64 refs[BARRIER_BATCH];
-	u32 i = 0;
-
-	while (i < nr) {
-		u32 n;
-
-		for (n = 0; n < BARRIER_BATCH && i < nr; n++)
-			refs[n] = READ_ONCE(c->barrier[i++]);
-		gh_mark_words(m, refs, n, NULL, 0, GH_ROOT_BATCH);
-	}
-	WRITE_ONCE(c->nr_barrier, 0);
-}
-
-/**
- * gh_mutator_mark_all() - take all barrier buffers as roots and empty them
- * @heap: heap
- * @m: marker
- *
- * Context: may sleep; heap->world held for writing, programs held off.
- */
-void gh_mutator_mark_all(struct gh_heap *heap, struct gh_mark *m)
-{
-	struct gh_mutator *mut;
-
-	lockdep_assert_held_write(&heap->world);
-	mutex_lock(&heap->mutators_lock);
-	list_for_each_entry(mut, &heap->mutators, node) {
-		mark_barrier(control_of(mut), m);
-		cond_resched();
-	}
-	mutex_unlock(&heap->mutators_lock);
-}
-
 /**
  * gh_mutator_barrier() - empty the barrier buffer of the caller
  * @heap: heap
  * @mut: mutator, which is the caller
  *
- * The collector has taken what it needed before it let programs go on, and
- * nothing is marked while a program runs.
  * Context: may sleep; no lock held.
  */
 void gh_mutator_barrier(struct gh_heap *heap, struct gh_mutator *mut)
 {
 	down_read(&heap->world);
-	WARN_ON_ONCE(READ_ONCE(heap->phase) != GH_PHASE_OFF);
-	WRITE_ONCE(control_of(mut)->nr_barrier, 0);
+	empty_barrier(heap, mut);
 	up_read(&heap->world);
 }
 

@@ -11,12 +11,13 @@ struct gh_spanclass;
 /* Leases share OS pages evenly, so that each lies in one. */
 #define GH_LEASE_SLOTS_BYTES	(GH_LEASE_WORDS * sizeof(struct gh_slots))
 #define GH_LEASES_PER_PAGE	(PAGE_SIZE / GH_LEASE_SLOTS_BYTES)
-#define GH_BARRIER_REFS		508
+#define GH_BARRIER_REFS		507
 
 /**
  * struct gh_control - first page that a mutator shares with the kernel
  * @generation: written by the kernel, moved on whenever leases are taken back
  * @tiny_allocs: objects the mutator has put in 16-byte slots beside others
+ * @tiny: block that tiny objects share, 0 for none
  * @nr_barrier: entries of @barrier in use
  * @reserved: zero
  * @barrier: references for the collector
@@ -27,6 +28,7 @@ struct gh_spanclass;
 struct gh_control {
 	u64 generation;
 	u64 tiny_allocs;
+	u64 tiny;
 	u32 nr_barrier;
 	u32 reserved;
 	u64 barrier[GH_BARRIER_REFS];
@@ -80,6 +82,7 @@ struct gh_lease {
  * @lock: protects all below; inside of gh_heap.world and mutators_lock
  * @nr_leases: length of @leases
  * @generation: last value written to gh_control.generation
+ * @drained: entries of gh_control.barrier that have been taken as roots
  * @pages: kernel addresses of the shared OS pages, NULL where not made yet;
  *	published with smp_store_release()
  * @leases: NULL where not made yet
@@ -89,6 +92,7 @@ struct gh_mutator {
 	struct mutex lock;
 	u32 nr_leases;
 	u64 generation;
+	u32 drained;
 	void *pages[1 + GH_MAX_LEASES / GH_LEASES_PER_PAGE];
 	struct gh_lease *leases[GH_MAX_LEASES];
 };
@@ -108,8 +112,9 @@ void gh_mutator_destroy(struct gh_heap *heap, struct gh_mutator *mut);
 void *gh_mutator_page(struct gh_heap *heap, struct gh_mutator *mut, u32 index);
 int gh_mutator_refill(struct gh_heap *heap, struct gh_mutator *mut, u32 index,
 		      u32 layout, u64 bytes, struct gh_refill *out);
+void gh_mutator_begin_all(struct gh_heap *heap, struct gh_mark *m);
+void gh_mutator_drain_all(struct gh_heap *heap, struct gh_mark *m);
 void gh_mutator_flush_all(struct gh_heap *heap);
-void gh_mutator_mark_all(struct gh_heap *heap, struct gh_mark *m);
 void gh_mutator_barrier(struct gh_heap *heap, struct gh_mutator *mut);
 u64 gh_mutator_unused(struct gh_heap *heap, u64 *unused);
 

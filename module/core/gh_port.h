@@ -46,26 +46,44 @@ void gh_port_depopulate(struct gh_heap *heap, u64 page, void **kaddr,
  * @heap: heap whose world the caller has stopped
  *
  * When it returns no thread of any program can read or write objects or handle
- * stacks without waiting for gh_heap.world first.
+ * stacks without waiting for gh_heap.world first. Only for a collection that
+ * stops the world (gh_heap.stop_the_world).
  * Context: may sleep; gh_heap.world held for writing.
  */
 void gh_port_hold_users(struct gh_heap *heap);
 
 /**
+ * gh_port_sync_users() - have every thread of a program pass a barrier
+ * @heap: heap
+ *
+ * When it returns each thread that can touch the heap has been between two
+ * instructions since the call, with all stores before that point done and all
+ * loads after it still to come.
+ * Context: may sleep.
+ */
+void gh_port_sync_users(struct gh_heap *heap);
+
+/**
  * gh_port_set_marking() - tell programs that references are being marked
- * @heap: stopped heap
+ * @heap: heap
  * @marking: they are, so stores have to be reported; else a cycle has ended
  *
+ * A program may not have seen it before the next gh_port_sync_users().
  * Context: gh_heap.world held for writing.
  */
 void gh_port_set_marking(struct gh_heap *heap, bool marking);
 
 /**
  * gh_port_mark_roots() - offer every root outside of the core to the marker
- * @heap: stopped heap
+ * @heap: heap
  * @m: marker to pass to gh_mark_refs()
  *
- * Context: may sleep; gh_heap.world held for writing.
+ * Programs run meanwhile and report what they store (gh_port_set_marking()). So
+ * first comes what is written with the barrier, such as handles, handle stacks
+ * and variables; then threads, one by one, each at one moment. A root that is
+ * made meanwhile is offered by whoever makes it (gh_mark_shade()).
+ * Context: may sleep; gh_heap.world not held, or held for writing if the world is
+ * stopped.
  */
 void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m);
 

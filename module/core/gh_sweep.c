@@ -32,19 +32,36 @@ void gh_sweep_own(struct gh_heap *heap, struct gh_span *s)
 	WRITE_ONCE(s->sweepgen, heap->sweepgen - 1);
 }
 
-/* Count live slots and make room for the marks of the next cycle. */
+/* Slots of a word that were allocated when marking ended. */
+static u64 allocated(const struct gh_span *s, u32 word, u64 bits)
+{
+	u32 below = s->freeindex > word * 64 ? s->freeindex - word * 64 : 0;
+
+	return below >= 64 ? ~0ULL : bits | ((1ULL << below) - 1);
+}
+
+/*
+ * Count live slots and make room for the marks of the next cycle. A marker can
+ * have been deceived about a slot that a mutator gave back just then.
+ */
 static u32 sweep_bits(struct gh_heap *heap, struct gh_span *s)
 {
 	u32 mark = gh_mark_half(heap->sweepgen);
-	u32 live = 0;
+	u32 sum = 0;
 	u32 i;
 
 	for (i = 0; i < s->nr_words; i++) {
-		live += hweight64(s->bits[i].half[!mark]);
-		WRITE_ONCE(s->bits[i].half[mark], 0);
-		s->bits[i].scan = 0;
+		struct gh_bits *w = &s->bits[i];
+		u64 live = w->half[!mark] & allocated(s, i, w->half[mark]);
+
+		if (unlikely(live != w->half[!mark]))
+			WRITE_ONCE(w->half[!mark], live);
+		sum += hweight64(live);
+		WRITE_ONCE(w->half[mark], 0);
+		w->scan = 0;
 	}
-	return live;
+	atomic_set(&s->work, 0);
+	return sum;
 }
 
 static void count_frees(struct gh_heap *heap, struct gh_span *s, u32 freed)

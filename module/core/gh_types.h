@@ -33,7 +33,8 @@
  *    pages. Write: backing is being taken away.
  * 5. gh_central.lock (spinlock): four lists of spans.
  * 6. gh_heap.batch_lock (mutex): batches not yet handed over.
- * 7. gh_heap.cycle_lock (spinlock): records of cycles.
+ * 7. gh_work.lock (spinlock): spans that any marker may scan.
+ * 8. gh_heap.cycle_lock (spinlock): records of cycles.
  *
  * A span is owned by whoever moved its sweepgen on (see struct gh_span), by
  * the mcache it sits in, or by the central list it is on; its fields need no
@@ -128,11 +129,24 @@ enum gh_span_state {
 	GH_SPAN_IN_USE = 1,
 };
 
+/*
+ * gh_span.work. A span that is queued is on one queue, or in the window of a
+ * marker, or being scanned; a large object is queued to the end of the cycle and
+ * on a queue while it is shared.
+ */
+#define GH_SPAN_DIRTY		0xffff
+#define GH_SPAN_QUEUED		(1 << 16)
+#define GH_SPAN_SHARED		(1 << 17)
+
 /**
  * struct gh_bits - bitmaps of 64 slots, side by side in a cache line
  * @half: mark and allocation bits; which is which follows from
  *	gh_heap.sweepgen, see gh_mark_half()
- * @scan: slots that the marker has scanned in this cycle
+ * @scan: slots that have been scanned in this cycle, or need not be
+ *
+ * Allocation bits change by the owner of the span alone. Marks and @scan change
+ * by many while objects are being marked, so by gh_bits_or() and
+ * gh_bits_andnot() only.
  */
 struct gh_bits {
 	u64 half[2];
@@ -149,12 +163,12 @@ struct gh_bits {
  * @divmul: copy of gh_spanclass.divmul; 0 for a large object
  * @nelems: slots
  * @freeindex: slots below it are allocated, whatever their allocation bit
- * @nr_words: length of @bits
- * @dirty: bit n: @bits[n] may have marked slots to scan
+ * @work: what markers have to do here: GH_SPAN_QUEUED, GH_SPAN_SHARED, and bit n
+ *	of GH_SPAN_DIRTY: @bits[n] may have marked slots to scan
  * @npages: pages
+ * @nr_words: length of @bits
  * @state: enum gh_span_state
  * @noscan: objects hold no references
- * @queued: on the marker's queue, or being scanned
  * @needzero: free slots may be dirty
  * @sc: span class
  * @sweepgen: relation to gh_heap.sweepgen h, which moves by 2 each cycle:
@@ -165,8 +179,9 @@ struct gh_bits {
  * @layout: id of @sc's layout, for gh_heap_lookup(), which must not follow @sc
  * @alloc_cache: complement of the 64 allocation bits at @freeindex, shifted so
  *	that bit 0 is @freeindex
+ * @scan_pos: of a large object: byte from which on nobody scans it yet
  * @node: on a list of gh_central
- * @next_queued: next on the marker's queue
+ * @next_queued: next on a queue of spans, see gh_work.c
  * @bits: bitmaps
  *
  * The first cache line is what the marker reads. Allocated from a kmem_cache
@@ -182,23 +197,37 @@ struct gh_span {
 	u32 divmul;
 	u16 nelems;
 	u16 freeindex;
-	u16 nr_words;
-	u16 dirty;
+	atomic_t work;
 	u32 npages;
+	u8 nr_words;
 	u8 state;
 	u8 noscan;
-	u8 queued;
 	u8 needzero;
 	u32 sweepgen;
 
 	struct gh_spanclass *sc;
-	u64 alloc_cache;
+	union {
+		u64 alloc_cache;
+		atomic64_t scan_pos;
+	};
 	struct list_head node;
 	struct gh_span *next_queued;
 	u16 alloc_count;
 	u32 layout;
 	struct gh_bits bits[];
 };
+
+/* Set bits of a word that others change too; a full barrier. */
+static inline void gh_bits_or(u64 *word, u64 mask)
+{
+	atomic64_fetch_or(mask, (atomic64_t *)word);
+}
+
+/* Clear bits of a word that others change too; a full barrier. */
+static inline void gh_bits_andnot(u64 *word, u64 mask)
+{
+	atomic64_fetch_andnot(mask, (atomic64_t *)word);
+}
 
 /*
  * Which half of gh_bits takes marks in the generation sweepgen; the other half

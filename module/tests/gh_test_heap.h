@@ -177,6 +177,36 @@ static inline void gh_test_collect(struct gh_test_env *env)
 	gh_gc_sweep(env->heap);
 }
 
+/*
+ * The parts of a cycle, for cases that mark by hand: the world is held for
+ * writing in between, and &env->heap->mark is the marker.
+ */
+static inline void gh_test_mark_begin(struct gh_test_env *env)
+{
+	struct gh_heap *heap = env->heap;
+
+	gh_sweep_all(heap);
+	down_write(&heap->world);
+	WRITE_ONCE(heap->phase, GH_PHASE_MARK);
+	gh_work_begin(heap);
+	gh_mark_begin(&heap->mark, heap);
+}
+
+static inline void gh_test_mark_end(struct gh_test_env *env,
+				    struct gh_cycle *c)
+{
+	struct gh_heap *heap = env->heap;
+
+	gh_mark_drain(&heap->mark, U64_MAX);
+	gh_mcache_flush_all(heap);
+	gh_mark_finish(&heap->mark);
+	gh_work_end(heap, c);
+	WRITE_ONCE(heap->sweepgen, heap->sweepgen + 2);
+	WRITE_ONCE(heap->phase, GH_PHASE_OFF);
+	up_write(&heap->world);
+	gh_sweep_all(heap);
+}
+
 static inline void gh_test_check(struct kunit *test)
 {
 	struct gh_test_env *env = test->priv;

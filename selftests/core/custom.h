@@ -177,6 +177,25 @@ static inline void gh_user_downgrade(struct gh_user_lock *l)
 	__atomic_fetch_add(&l->word, 1U - GH_USER_WRITER, __ATOMIC_RELEASE);
 }
 
+/* Waiting: whoever changes a condition wakes all who wait for it. */
+typedef struct wait_queue_head {
+	u32 wakeups;
+} wait_queue_head_t;
+
+void gh_user_wait(wait_queue_head_t *q, u32 wakeups);
+void wake_up_all(wait_queue_head_t *q);
+
+#define init_waitqueue_head(q)	WRITE_ONCE((q)->wakeups, 0)
+#define wait_event_idle(q, c) do { \
+	gh_user_may_sleep(); \
+	for (;;) { \
+		u32 w_ = smp_load_acquire(&(q).wakeups); \
+		if (c) \
+			break; \
+		gh_user_wait(&(q), w_); \
+	} \
+} while (0)
+
 #define lockdep_is_held(x)	(gh_user_held(&(x)->l) != GH_USER_NOT_HELD)
 #define lockdep_assert_held(x) \
 	gh_user_require(lockdep_is_held(x), "lock not held: " #x)

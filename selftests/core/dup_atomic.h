@@ -102,6 +102,14 @@ static inline type name##_fetch_add(type i, name##_t *v) \
 { \
 	return __atomic_fetch_add(&v->counter, i, __ATOMIC_SEQ_CST); \
 } \
+static inline type name##_fetch_or(type i, name##_t *v) \
+{ \
+	return __atomic_fetch_or(&v->counter, i, __ATOMIC_SEQ_CST); \
+} \
+static inline type name##_fetch_andnot(type i, name##_t *v) \
+{ \
+	return __atomic_fetch_and(&v->counter, ~i, __ATOMIC_SEQ_CST); \
+} \
 static inline type name##_inc_return(name##_t *v) \
 { \
 	return __atomic_add_fetch(&v->counter, 1, __ATOMIC_SEQ_CST); \

@@ -12,8 +12,10 @@
  * leaves unswept stays so until somebody sweeps, which is harder on the core
  * than a collector that sweeps at once.
  */
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -135,6 +137,11 @@ void gh_port_hold_users(struct gh_heap *heap)
 	lockdep_assert_held_write(&heap->world);
 }
 
+void gh_port_sync_users(struct gh_heap *heap)
+{
+	syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
 void gh_port_set_marking(struct gh_heap *heap, bool marking)
 {
 	gh_user_require(marking == (heap->phase == GH_PHASE_MARK),
@@ -146,7 +153,6 @@ void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m)
 	struct gh_user_roots *r = NULL;
 	int i;
 
-	lockdep_assert_held_write(&heap->world);
 	pthread_mutex_lock(&heaps_lock);
 	for (i = 0; i < MAX_HEAPS; i++)
 		if (heaps[i].heap == heap)

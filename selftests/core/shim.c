@@ -145,6 +145,26 @@ void gh_user_read_slow(struct gh_user_lock *l)
 		sched_yield();
 }
 
+static pthread_mutex_t wait_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wait_cond = PTHREAD_COND_INITIALIZER;
+
+/* Until somebody has woken the queue since @wakeups was read. */
+void gh_user_wait(wait_queue_head_t *q, u32 wakeups)
+{
+	pthread_mutex_lock(&wait_lock);
+	while (READ_ONCE(q->wakeups) == wakeups)
+		pthread_cond_wait(&wait_cond, &wait_lock);
+	pthread_mutex_unlock(&wait_lock);
+}
+
+void wake_up_all(wait_queue_head_t *q)
+{
+	pthread_mutex_lock(&wait_lock);
+	smp_store_release(&q->wakeups, q->wakeups + 1);
+	pthread_cond_broadcast(&wait_cond);
+	pthread_mutex_unlock(&wait_lock);
+}
+
 /* Memory: a header before each block, so that krealloc() knows its size. */
 static u64 fail_at;
 static u32 fail_one_in;
