@@ -6,10 +6,13 @@
  * thread's barrier buffer, which the collector takes as roots. They are there
  * before the store if marking was seen before it; if it began between test and
  * store they follow, and until then both are in this thread's registers, which
- * the collector reads when it begins.
+ * the collector reads once while it marks.
+ *
+ * A thread may be stopped between its report and its store for so long that the
+ * collection it has reported to is over and the next one marks. So after the
+ * store it looks whether it is still the same, and else reports again; until then
+ * it holds both references.
  */
-#include <sched.h>
-
 #include "internal.h"
 
 /* Empty a full buffer. */
@@ -37,25 +40,43 @@ static void shade(struct goheap *h, struct gh_thread *t, goheap_ref ref)
 	__atomic_store_n(&page->nr_barrier, nr + 1, __ATOMIC_RELEASE);
 }
 
-/* A thread that cannot have a buffer waits until it needs none. */
-static void wait_for_end(struct goheap *h)
+/* Report both references; by a call from a thread that can have no buffer. */
+static void report(struct goheap *h, struct gh_thread *t, goheap_ref old,
+		   goheap_ref ref)
 {
-	while (__atomic_load_n(&h->status->marking, __ATOMIC_ACQUIRE))
-		sched_yield();
+	goheap_ref refs[] = { old, ref };
+	struct goheap_barrier barrier = {
+		.size = sizeof(barrier),
+		.count = 2,
+		.refs = (uintptr_t)refs,
+	};
+
+	if (t) {
+		shade(h, t, old);
+		shade(h, t, ref);
+	} else {
+		gh_ioctl(h, GOHEAP_IOC_BARRIER, &barrier);
+	}
+}
+
+/* Which collection marks, if one does. */
+static uint64_t cycle_of(const struct goheap *h)
+{
+	return __atomic_load_n(&h->status->cycles, __ATOMIC_ACQUIRE);
 }
 
 /* goheap_store() that has seen marking: report first. */
 void goheap_store_marking(struct goheap *h, goheap_ref *slot, goheap_ref ref)
 {
 	struct gh_thread *t = gh_thread_get(h);
+	uint64_t cycle = cycle_of(h);
+	goheap_ref old = __atomic_load_n(slot, __ATOMIC_RELAXED);
 
-	if (t) {
-		shade(h, t, __atomic_load_n(slot, __ATOMIC_RELAXED));
-		shade(h, t, ref);
-	} else {
-		wait_for_end(h);
-	}
+	report(h, t, old, ref);
 	__atomic_store_n(slot, ref, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (cycle_of(h) != cycle)
+		report(h, t, old, ref);
 }
 
 /* Slots are about to be dropped from a stack, and the collector marks. */
@@ -64,21 +85,12 @@ void goheap_drop_marking(struct goheap *h, struct goheap_stack *stack,
 {
 	struct gh_thread *t = gh_thread_get(h);
 
-	if (!t)
-		wait_for_end(h);
-	while (t && from-- > to)
-		shade(h, t, goheap_load(h, &stack->slots[from]));
+	while (from-- > to)
+		report(h, t, goheap_load(h, &stack->slots[from]), 0);
 }
 
 /* goheap_store() that has seen marking begin after its first look. */
 void goheap_store_late(struct goheap *h, goheap_ref old, goheap_ref ref)
 {
-	struct gh_thread *t = gh_thread_get(h);
-
-	if (t) {
-		shade(h, t, old);
-		shade(h, t, ref);
-	} else {
-		wait_for_end(h);
-	}
+	report(h, gh_thread_get(h), old, ref);
 }

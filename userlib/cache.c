@@ -63,6 +63,7 @@ void gh_caches_void(struct gh_thread *t)
 		t->pub.caches[i].end = no_slots + 1;
 	}
 	t->pub.tiny = 0;
+	t->pub.page->tiny = 0;
 	t->pub.tiny_used = GOHEAP_TINY_BYTES;
 	t->pub.generation =
 		__atomic_load_n(&t->pub.page->generation, __ATOMIC_RELAXED);
@@ -152,6 +153,8 @@ goheap_ref gh_tiny_take(struct gh_thread *t, size_t bytes)
 	/* The block with more room left is the one to go on with. */
 	if (ref && bytes < t->pub.tiny_used) {
 		t->pub.tiny = ref;
+		/* All that is in it may be dead when the next one comes. */
+		__atomic_store_n(&t->pub.page->tiny, ref, __ATOMIC_RELAXED);
 		t->pub.tiny_used = (uint32_t)bytes;
 	}
 	return ref;

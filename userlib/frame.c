@@ -5,8 +5,8 @@
  *
  * A slot is written before top rises over it, and what a thread stored into
  * objects is stored before top falls; goheap_store() and the stores to top
- * are releases, and a collection that takes the mappings away sees them in
- * that order.
+ * are releases. What is pushed while the collector marks is reported to it, what
+ * is dropped is not: it reads all handle stacks before it reads the first thread.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -42,8 +42,7 @@ static goheap_ref *push(struct gh_thread *t, goheap_ref ref)
 			 t->locals_bytes);
 		return NULL;
 	}
-	locals->slots[top] = ref;
-	__atomic_store_n(&locals->top, top + 1, __ATOMIC_RELEASE);
+	goheap__push(t->pub.heap, locals, top, ref);
 	return &locals->slots[top];
 }
 
@@ -75,8 +74,7 @@ goheap_ref goheap_frame_return(struct goheap *h, goheap_frame frame,
 		return ref;
 	if (frame >= t->pub.locals->top)
 		return push(t, ref) ? ref : 0;
-	t->pub.locals->slots[frame] = ref;
-	__atomic_store_n(&t->pub.locals->top, frame + 1, __ATOMIC_RELEASE);
+	goheap__push(h, t->pub.locals, frame, ref);
 	return ref;
 }
 

@@ -175,8 +175,7 @@ static inline bool gh_keep_new(struct goheap_thread *t, goheap_ref ref)
 	if (!t->precise)
 		return true;
 	top = t->locals->top;
-	t->locals->slots[top] = ref;
-	__atomic_store_n(&t->locals->top, top + 1, __ATOMIC_RELEASE);
+	goheap__push(t->heap, t->locals, top, ref);
 	if (goheap_is_ours(t, ref))
 		return true;
 	t->locals->top = top;

@@ -184,25 +184,41 @@ void goheap_store_late(struct goheap *h, goheap_ref old, goheap_ref ref);
  * goheap_load(). All references in objects must be stored through this
  * function. While the collector marks, the reference and the one it replaces
  * are reported to it. Marking may begin between the test and the store, hence
- * the second test; it cannot end between the first one and the report, because
- * the thread is not let through to its barrier buffer then.
+ * the second test. What is replaced is loaded before the first test and held to
+ * the second: a thread that is stopped in between is read by the collector, which
+ * then finds both.
  */
 GOHEAP_INLINE void goheap_store(struct goheap *h, goheap_ref *slot,
 				goheap_ref ref)
 {
-	goheap_ref old;
+	goheap_ref old = __atomic_load_n(slot, __ATOMIC_RELAXED);
 
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (GOHEAP__UNLIKELY(
 		    __atomic_load_n(&h->status->marking, __ATOMIC_RELAXED))) {
 		goheap_store_marking(h, slot, ref);
 		return;
 	}
-	old = __atomic_load_n(slot, __ATOMIC_RELAXED);
 	__atomic_store_n(slot, ref, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (GOHEAP__UNLIKELY(
 		    __atomic_load_n(&h->status->marking, __ATOMIC_RELAXED)))
 		goheap_store_late(h, old, ref);
+}
+
+/*
+ * Put a reference on a stack and let its top rise over it. The collector looks
+ * at a stack once while it marks; if that may be over by now it is told.
+ */
+GOHEAP_INLINE void goheap__push(struct goheap *h, struct goheap_stack *stack,
+				uint64_t top, goheap_ref ref)
+{
+	__atomic_store_n(&stack->slots[top], ref, __ATOMIC_RELAXED);
+	__atomic_store_n(&stack->top, top + 1, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (GOHEAP__UNLIKELY(
+		    __atomic_load_n(&h->status->marking, __ATOMIC_RELAXED)))
+		goheap_store_late(h, 0, ref);
 }
 
 /**
@@ -501,8 +517,7 @@ GOHEAP_INLINE goheap_ref *goheap_var(struct goheap *h, goheap_ref ref)
 	top = locals->top;
 	if (GOHEAP__UNLIKELY(t->heap != h || top >= t->nr_locals))
 		return goheap_var_slow(h, ref);
-	locals->slots[top] = ref;
-	__atomic_store_n(&locals->top, top + 1, __ATOMIC_RELEASE);
+	goheap__push(h, locals, top, ref);
 	return &locals->slots[top];
 }
 
@@ -553,8 +568,10 @@ void goheap_drop_marking(struct goheap *h, struct goheap_stack *stack,
 			 uint64_t from, uint64_t to);
 
 /*
- * Let the top of a stack fall; the barrier of what is dropped. If marking
- * begins after the test, what the thread has of it is in its registers.
+ * Let the top of a stack that is an object fall; the barrier of what is dropped.
+ * If marking begins after the test, what the thread has of it is in its
+ * registers. A thread's locals need none of this: the collector has looked at
+ * them before it looks at the first thread.
  */
 GOHEAP_INLINE void goheap__drop(struct goheap *h, struct goheap_stack *stack,
 				uint64_t from, uint64_t to)
@@ -583,8 +600,7 @@ GOHEAP_INLINE int goheap_hstack_push(struct goheap_hstack *s, goheap_ref ref)
 
 	if (top >= s->nr_slots)
 		return goheap_hstack_push_slow(s, ref);
-	goheap_store(s->heap, &s->stack->slots[top], ref);
-	__atomic_store_n(&s->stack->top, top + 1, __ATOMIC_RELEASE);
+	goheap__push(s->heap, s->stack, top, ref);
 	s->top = top + 1;
 	return 0;
 }

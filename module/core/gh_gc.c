@@ -113,6 +113,8 @@ static void commit_goal(struct gh_heap *heap, u64 marked, u64 root_bytes)
 		goal = max(goal, marked + runway);
 	WRITE_ONCE(heap->goal, goal);
 	WRITE_ONCE(heap->trigger, goal);
+	WRITE_ONCE(heap->hard_goal,
+		   goal == U64_MAX ? goal : goal + (goal - marked) / 4);
 }
 
 static u64 last_root_bytes(struct gh_heap *heap)
@@ -167,13 +169,29 @@ void gh_gc_set_limit(struct gh_heap *heap, s64 limit)
 }
 
 /**
- * gh_gc_triggered() - is a cycle due?
+ * gh_gc_triggered() - has an allocation to see to a cycle?
  * @heap: heap
+ *
+ * Context: heap->world held for reading, so that the phase does not change.
+ * Return: true if a cycle is due, or has been for too long.
  */
 bool gh_gc_triggered(struct gh_heap *heap)
 {
+	u64 live = atomic64_read(&heap->heap_live);
+
+	if (READ_ONCE(heap->phase) == GH_PHASE_OFF)
+		return live >= READ_ONCE(heap->trigger);
+	return live >= READ_ONCE(heap->hard_goal);
+}
+
+/**
+ * gh_gc_overdue() - has whoever allocates to wait for the cycle's end?
+ * @heap: heap
+ */
+bool gh_gc_overdue(struct gh_heap *heap)
+{
 	return (u64)atomic64_read(&heap->heap_live) >=
-	       READ_ONCE(heap->trigger);
+	       READ_ONCE(heap->hard_goal);
 }
 
 static void mark_batches(struct gh_heap *heap, struct gh_mark *m)

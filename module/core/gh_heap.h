@@ -173,6 +173,7 @@ struct gh_config {
  * @heap_marked: bytes the last cycle found live
  * @trigger: a cycle starts when @heap_live reaches it
  * @goal: heap goal
+ * @hard_goal: allocations wait for the end of marking beyond it
  * @gc_percent: GOGC, -1 for off
  * @memory_limit: GOMEMLIMIT, S64_MAX for none
  * @invalidptr: report bad references found in objects
@@ -224,6 +225,7 @@ struct gh_heap {
 	u64 heap_marked;
 	u64 trigger;
 	u64 goal;
+	u64 hard_goal;
 	s64 gc_percent;
 	s64 memory_limit;
 	bool invalidptr;
@@ -358,6 +360,7 @@ u64 gh_sweep_all(struct gh_heap *heap);
 /* Cycle; module/core/gh_gc.c */
 void gh_gc_init(struct gh_heap *heap);
 bool gh_gc_triggered(struct gh_heap *heap);
+bool gh_gc_overdue(struct gh_heap *heap);
 void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason);
 u64 gh_gc_sweep(struct gh_heap *heap);
 bool gh_gc_get_cycle(struct gh_heap *heap, u64 cycle, struct gh_cycle *c);

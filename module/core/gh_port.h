@@ -92,6 +92,7 @@ void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m);
  * @heap: heap
  * @reason: enum gh_cycle_reason
  *
+ * With GH_CYCLE_HEAP it waits only if gh_gc_overdue().
  * Context: may sleep; no lock held.
  * Return: 0, or -EINTR if the caller is being killed.
  */

@@ -13,12 +13,12 @@
  * fail any more, the child has the mapping but is not attached; a mapping it
  * makes itself attaches it.
  *
- * Locking. The tables of roots are read by the collector with the world
- * stopped, under goheap_file.attach_lock. Commands change them with the world
- * held for reading, under goheap_attachment.lock. The end of a mapping can wait
- * neither for the world nor fail, so it takes goheap_file.attach_lock alone: the
- * roots go at once, and a cycle that has seen them already keeps their objects
- * once more.
+ * Locking. Commands change the tables of roots with the world held for reading,
+ * so that no cycle begins or ends meanwhile, under goheap_attachment.lock; the
+ * collector reads them under the latter. The end of a mapping can wait
+ * neither for the world nor fail, so it takes goheap_file.attach_lock and
+ * goheap_attachment.lock alone: the roots go at once, and a cycle that has seen
+ * them already keeps their objects once more.
  *
  * Eviction. A process whose threads or ranges cannot be read in time (see
  * process.c) is evicted: its attachment ends, and whoever touches the objects
@@ -32,6 +32,7 @@
 #include "gh_heap.h"
 
 #include <linux/sched/mm.h>
+#include <linux/uaccess.h>
 
 #include "attach.h"
 #include "device.h"
@@ -39,6 +40,8 @@
 #include "process.h"
 #include "stack.h"
 #include "thread.h"
+
+#define OFFER_WORDS	64	/* of memory that becomes a root, at a time */
 
 /* The attachment of a process, or NULL. */
 static struct goheap_attachment *find(struct goheap_file *gf,
@@ -290,6 +293,41 @@ static int change_range(struct goheap_attachment *att, unsigned long start,
 	return err;
 }
 
+/*
+ * What is in memory that has just become a root is a root now if objects are
+ * being marked: its thread may have been the only one to hold it, and may drop it
+ * before it is read.
+ */
+static void offer_memory(struct goheap_file *gf, struct goheap_attachment *att,
+			 unsigned long start, unsigned long end)
+{
+	struct gh_heap *heap = gf->heap;
+	struct gh_window windows[GOHEAP_MAX_WINDOWS];
+	u32 nr = goheap_attach_windows(gf, att, windows);
+	u64 words[OFFER_WORDS];
+	struct gh_mark m;
+
+	for (; start < end; start += sizeof(words)) {
+		size_t n = min_t(size_t, end - start, sizeof(words));
+
+		if (READ_ONCE(heap->phase) != GH_PHASE_MARK)
+			return;
+		if (copy_from_user(words, (void __user *)start, n))
+			continue;
+		down_read(&heap->world);
+		if (heap->phase == GH_PHASE_MARK) {
+			gh_mark_begin(&m, heap);
+			gh_mark_words(&m, words, n / sizeof(*words), windows,
+				      nr, GH_ROOT_STATIC);
+			gh_mark_finish(&m);
+		}
+		up_read(&heap->world);
+		if (fatal_signal_pending(current))
+			return;
+		cond_resched();
+	}
+}
+
 /**
  * goheap_attach_range() - add or remove a conservative root of current
  * @gf: file
@@ -317,9 +355,9 @@ int goheap_attach_range(struct goheap_file *gf, unsigned long start,
 	att = goheap_attachment_get(gf);
 	if (!att)
 		return -ENOTCONN;
-	down_read(&gf->heap->world);
 	err = change_range(att, start, end, stack);
-	up_read(&gf->heap->world);
+	if (!err && end)
+		offer_memory(gf, att, start, end);
 	goheap_attachment_put(att);
 	return err;
 }
@@ -344,40 +382,84 @@ static void evict(struct goheap_file *gf, struct goheap_attachment *att,
 }
 
 /**
- * goheap_attach_mark() - offer the roots of all processes to the marker
+ * goheap_attach_windows() - where a process sees the objects now
  * @gf: file
- * @m: marker
+ * @att: attachment
+ * @windows: out: its mappings, room for GOHEAP_MAX_WINDOWS
  *
- * Context: may sleep; gh_heap.world held for writing.
+ * Context: may sleep; attach_lock not held.
+ * Return: how many there are.
  */
-void goheap_attach_mark(struct goheap_file *gf, struct gh_mark *m)
+u32 goheap_attach_windows(struct goheap_file *gf,
+			  const struct goheap_attachment *att,
+			  struct gh_window *windows)
 {
-	struct goheap_attachment *att, *next;
-	struct goheap_stack_map *s;
-	LIST_HEAD(processes);
-	int bucket, err;
+	u32 nr;
 
-	lockdep_assert_held_write(&gf->heap->world);
 	mutex_lock(&gf->attach_lock);
-	hash_for_each(gf->attachments, bucket, att, node) {
+	nr = att->nr_windows;
+	memcpy(windows, att->windows, nr * sizeof(*windows));
+	mutex_unlock(&gf->attach_lock);
+	return nr;
+}
+
+/* Note all there is to read; false if there is nothing. */
+static bool note_all(struct goheap_file *gf, struct list_head *processes)
+{
+	struct goheap_attachment *att;
+	bool any = false;
+	int bucket;
+
+	mutex_lock(&gf->attach_lock);
+	hash_for_each(gf->attachments, bucket, att, node)
 		/*
 		 * A process that is ending runs no program any more. Its end
 		 * may be late, if the last one to hold its mm was a collector.
 		 */
-		if (!atomic_read(&att->mm->mm_users))
-			continue;
-		gh_roots_mark(&att->roots, m);
-		list_for_each_entry(s, &att->stacks, node)
-			goheap_stack_mark(s, m);
-		goheap_process_note(att, &processes);
-		cond_resched();
-	}
+		if (atomic_read(&att->mm->mm_users))
+			any |= goheap_process_note(gf, att, processes);
 	mutex_unlock(&gf->attach_lock);
-	list_for_each_entry_safe(att, next, &processes, reading) {
-		err = goheap_process_mark(gf, att, m);
+	return any;
+}
+
+typedef int (*goheap_read_fn)(struct goheap_file *gf,
+			      struct goheap_attachment *att,
+			      struct gh_mark *m);
+
+static void read_all(struct goheap_file *gf, struct list_head *processes,
+		     goheap_read_fn read, struct gh_mark *m)
+{
+	struct goheap_attachment *att;
+
+	list_for_each_entry(att, processes, reading) {
+		int err = READ_ONCE(att->ended) ? 0 : read(gf, att, m);
+
 		if (err)
 			evict(gf, att, err);
-		goheap_process_forget(att);
 		cond_resched();
+	}
+}
+
+/**
+ * goheap_attach_mark() - offer the roots of all processes to the marker
+ * @gf: file
+ * @m: marker
+ *
+ * Until there is no process and no mutator that has not been read. One that comes
+ * later holds what threads that have been read, or reported it, gave to it.
+ * Context: may sleep; the collector.
+ */
+void goheap_attach_mark(struct goheap_file *gf, struct gh_mark *m)
+{
+	struct goheap_attachment *att, *next;
+	LIST_HEAD(processes);
+
+	gf->mark_cycle++;
+	while (note_all(gf, &processes)) {
+		read_all(gf, &processes, goheap_process_mark_data, m);
+		read_all(gf, &processes, goheap_process_mark_threads, m);
+		list_for_each_entry_safe(att, next, &processes, reading)
+			goheap_process_forget(att);
+		INIT_LIST_HEAD(&processes);
 	}
 }

@@ -33,12 +33,14 @@ struct vm_area_struct;
  * @lock: protects @roots, @ranges and @ended; inside of gh_heap.world and
  *	goheap_file.attach_lock
  * @roots: pinned handles
- * @ranges: conservative roots; change under gh_heap.world (read), freed with the
- *	attachment
- * @seen: @windows as they were when the world had stopped; the collector's
+ * @ranges: conservative roots; freed with the attachment
+ * @seen: @windows as they were when the last thread was read; the collector's
  * @nr_seen: how many there are
+ * @seen_cycle: goheap_file.mark_cycle when it was noted; the collector's
+ * @fresh: that was the first time in this cycle; the collector's
  * @reading: on the collector's list of processes to read; the collector's
  * @threads: mutators to read, by goheap_mutator.reading; the collector's
+ * @seen_stacks: stacks to read, by goheap_stack_map.reading; the collector's
  * @ended: the last mapping is gone or the process was evicted, and all roots
  *	with it; read by page faults without a lock
  * @ref: one for the mappings together, one for each command at work
@@ -56,8 +58,11 @@ struct goheap_attachment {
 	struct goheap_ranges ranges;
 	struct gh_window seen[GOHEAP_MAX_WINDOWS];
 	unsigned int nr_seen;
+	u64 seen_cycle;
+	bool fresh;
 	struct list_head reading;
 	struct list_head threads;
+	struct list_head seen_stacks;
 	bool ended;
 	struct kref ref;
 	struct rcu_head rcu;
@@ -75,6 +80,9 @@ int goheap_attach_stack(struct goheap_file *gf, struct goheap_stack_map *s);
 int goheap_attach_mutator(struct goheap_file *gf, struct goheap_mutator *mut);
 int goheap_attach_range(struct goheap_file *gf, unsigned long start,
 			unsigned long end, bool stack);
+u32 goheap_attach_windows(struct goheap_file *gf,
+			  const struct goheap_attachment *att,
+			  struct gh_window *windows);
 void goheap_attach_mark(struct goheap_file *gf, struct gh_mark *m);
 
 #endif /* GOHEAP_ATTACH_H */

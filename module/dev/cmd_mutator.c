@@ -16,6 +16,8 @@
 #include "ioctl.h"
 #include "mutator.h"
 
+#define REPORT_REFS	64	/* copied in at a time */
+
 /* The mutator that current is, of a process that is attached. */
 static struct goheap_mutator *get_mutator(struct goheap_file *gf)
 {
@@ -87,27 +89,52 @@ int goheap_cmd_refill(struct goheap_file *gf, void *arg, bool may_write)
 	return err;
 }
 
+static int empty_buffer(struct goheap_file *gf)
+{
+	struct goheap_mutator *mut = get_mutator(gf);
+
+	if (IS_ERR(mut))
+		return PTR_ERR(mut);
+	gh_mutator_barrier(gf->heap, mut->core);
+	goheap_mutator_put(mut);
+	return 0;
+}
+
+static int report(struct goheap_file *gf, const void __user *user, u32 count)
+{
+	u64 refs[REPORT_REFS];
+	u32 n;
+
+	for (; count; count -= n, user += n * sizeof(*refs)) {
+		n = min_t(u32, count, REPORT_REFS);
+		if (copy_from_user(refs, user, n * sizeof(*refs)))
+			return -EFAULT;
+		if (down_read_killable(&gf->heap->world))
+			return -EINTR;
+		gh_mark_shade(gf->heap, refs, n);
+		up_read(&gf->heap->world);
+	}
+	return 0;
+}
+
 /**
  * goheap_cmd_barrier() - GOHEAP_IOC_BARRIER
  * @gf: file
  * @arg: struct goheap_barrier
  * @may_write: true
  *
- * Return: 0, -EINVAL or -ENOTCONN.
+ * Return: 0, -EINVAL, -EFAULT, -ENOTCONN or -EINTR.
  */
 int goheap_cmd_barrier(struct goheap_file *gf, void *arg, bool may_write)
 {
 	struct goheap_barrier *b = arg;
-	struct goheap_mutator *mut;
 
-	if (b->flags)
+	if (b->flags || b->reserved || b->count > GH_MAX_BATCH)
 		return -EINVAL;
-	mut = get_mutator(gf);
-	if (IS_ERR(mut))
-		return PTR_ERR(mut);
-	gh_mutator_barrier(gf->heap, mut->core);
-	goheap_mutator_put(mut);
-	return 0;
+	if (!goheap_attached(gf))
+		return -ENOTCONN;
+	return b->count ? report(gf, u64_to_user_ptr(b->refs), b->count) :
+			  empty_buffer(gf);
 }
 
 static bool range_valid(const struct goheap_range *r)

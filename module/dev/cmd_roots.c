@@ -7,8 +7,11 @@
  * longer fail. What comes after, handing the new identifiers to the program, can
  * fail, and then the new roots are removed again.
  *
- * References are checked and entered without the world being stopped in between,
- * so a root never names an object that was freed before. The attachment may end
+ * References are checked and entered with the world held for reading, so a root
+ * never names an object that was freed before. If objects are being marked the
+ * collector may have been at the table already, so new references are marked at
+ * once; of old ones it need not be told, since it reads all tables before it reads
+ * the first thread. The attachment may end
  * at any time before its lock is taken, and then there is nothing to change.
  */
 #include "gh_internal.h"
@@ -138,6 +141,8 @@ static int add_roots(struct root_call *call)
 		err = gh_roots_reserve(roots, call->count);
 	for (i = 0; !err && i < call->count; i++)
 		call->ids[i] = gh_roots_add(roots, call->refs[i]);
+	if (!err)
+		gh_mark_shade(call->heap, call->refs, call->count);
 	unlock_roots(call);
 	return err;
 }
@@ -213,6 +218,8 @@ int goheap_cmd_root_set(struct goheap_file *gf, void *arg, bool may_write)
 		err = check_refs(&call);
 	for (i = 0; !err && i < call.count; i++)
 		gh_roots_set(&call.att->roots, call.ids[i], call.refs[i]);
+	if (!err)
+		gh_mark_shade(call.heap, call.refs, call.count);
 	unlock_roots(&call);
 free_call:
 	free_call(&call);

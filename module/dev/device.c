@@ -191,6 +191,7 @@ static void init_file(struct goheap_file *gf)
 {
 	mutex_init(&gf->lock);
 	mutex_init(&gf->attach_lock);
+	init_rwsem(&gf->reading);
 	hash_init(gf->attachments);
 	goheap_mutators_init(gf);
 	INIT_LIST_HEAD(&gf->node);

@@ -16,9 +16,9 @@
  * dropped its locks.
  *
  * Two locks are held while pages are inserted, both for reading:
- * - gh_heap.world. The collector stops the world, then takes every page out of
+ * - gh_heap.world. A collector that stops the world takes every page out of
  *   every mapping (gh_port_hold_users()); from then on the next access of each
- *   program ends here and waits.
+ *   program ends here and waits. One that does not holds it for a moment only.
  * - gh_heap.backing. Whoever takes the memory of a page away clears its entry
  *   in gh_arena.kaddr with backing held for writing and then takes the page out
  *   of the mappings, so a page found here is mapped before that or not at all.
@@ -54,31 +54,30 @@
 /**
  * goheap_fault_begin() - wait until programs may touch the heap
  * @vmf: fault of a mapping of the heap
- * @heap: heap
+ * @sem: what programs may be held off with: gh_heap.world, goheap_file.reading
  *
  * Context: may sleep; mmap lock held, and dropped if VM_FAULT_RETRY is returned
  * and the caller allows it.
- * Return: 0 with heap->world held for reading, or what the fault handler must
- * return.
+ * Return: 0 with @sem held for reading, or what the fault handler must return.
  */
-vm_fault_t goheap_fault_begin(struct vm_fault *vmf, struct gh_heap *heap)
+vm_fault_t goheap_fault_begin(struct vm_fault *vmf, struct rw_semaphore *sem)
 {
 	struct file *file;
 
-	if (down_read_trylock(&heap->world))
+	if (down_read_trylock(sem))
 		return 0;
 	if (goheap_fault_unlock_vma(vmf))
 		return VM_FAULT_RETRY;
 	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
-		return down_read_killable(&heap->world) ? VM_FAULT_SIGBUS : 0;
+		return down_read_killable(sem) ? VM_FAULT_SIGBUS : 0;
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
 
 	/* Without the mmap lock only the file keeps the heap. */
 	file = get_file(vmf->vma->vm_file);
 	mmap_read_unlock(vmf->vma->vm_mm);
-	if (!down_read_killable(&heap->world))
-		up_read(&heap->world);
+	if (!down_read_killable(sem))
+		up_read(sem);
 	fput(file);
 	return VM_FAULT_RETRY;
 }
@@ -222,7 +221,7 @@ static vm_fault_t objects_fault(struct vm_fault *vmf)
 	struct gh_heap *heap = gf->heap;
 	vm_fault_t ret;
 
-	ret = goheap_fault_begin(vmf, heap);
+	ret = goheap_fault_begin(vmf, &heap->world);
 	if (ret)
 		return ret;
 	if (att && READ_ONCE(att->ended)) {

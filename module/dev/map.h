@@ -5,13 +5,13 @@
 #include <linux/mm_types.h>
 
 struct file;
-struct gh_heap;
+struct rw_semaphore;
 struct vm_area_struct;
 struct vm_fault;
 
 int goheap_mmap(struct file *file, struct vm_area_struct *vma);
 
-vm_fault_t goheap_fault_begin(struct vm_fault *vmf, struct gh_heap *heap);
+vm_fault_t goheap_fault_begin(struct vm_fault *vmf, struct rw_semaphore *sem);
 vm_fault_t goheap_fault_insert(struct vm_fault *vmf, struct page *page);
 int goheap_vma_may_split(struct vm_area_struct *vma, unsigned long addr);
 int goheap_vma_mremap(struct vm_area_struct *vma);

@@ -34,6 +34,9 @@
 #include "mutator.h"
 #include "thread.h"
 
+/* OS pages of a mapping at most. */
+#define MAX_PAGES	(1 + GH_MAX_LEASES / GH_LEASES_PER_PAGE)
+
 static struct goheap_mutator *find(struct goheap_file *gf,
 				   struct task_struct *task)
 {
@@ -72,14 +75,14 @@ struct goheap_mutator *goheap_mutator_get(struct goheap_file *gf)
  * @task: the thread
  *
  * Context: the collector; RCU read lock held.
- * Return: true for a mutator that is precise, or noted to be read. One that has
- * become a mutator since then is like a thread that is none.
+ * Return: true for a mutator that is precise, or has been noted in this cycle.
+ * One that has become a mutator since then is like a thread that is none.
  */
 bool goheap_mutator_known(struct goheap_file *gf, struct task_struct *task)
 {
 	struct goheap_mutator *mut = find(gf, task);
 
-	return mut && (mut->precise || mut->noted);
+	return mut && (mut->precise || mut->seen_cycle == gf->mark_cycle);
 }
 
 static void queue_reap(struct kref *ref)
@@ -171,6 +174,20 @@ void goheap_mutators_reap(struct goheap_file *gf)
 	WARN_ON_ONCE(!hash_empty(gf->mutators));
 }
 
+/**
+ * goheap_mutators_hold() - take the control pages of conservative mutators away
+ * @gf: file
+ *
+ * Who touches them waits for goheap_file.reading.
+ * Context: may sleep; goheap_file.reading held for writing.
+ */
+void goheap_mutators_hold(struct goheap_file *gf)
+{
+	lockdep_assert_held_write(&gf->reading);
+	unmap_mapping_range(gf->inode->i_mapping, GOHEAP_MMAP_MUTATOR,
+			    MAX_PAGES * PAGE_SIZE, 1);
+}
+
 static vm_fault_t mutator_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -182,15 +199,20 @@ static vm_fault_t mutator_fault(struct vm_fault *vmf)
 
 	if (!mut)
 		return VM_FAULT_SIGBUS;
-	ret = goheap_fault_begin(vmf, gf->heap);
+	ret = goheap_fault_begin(vmf, &gf->heap->world);
 	if (ret)
 		return ret;
+	ret = goheap_fault_begin(vmf, &gf->reading);
+	if (ret)
+		goto up_world;
 	old = set_active_memcg(gf->memcg);
 	page = gh_mutator_page(gf->heap, mut->core,
 			       vmf->pgoff - vma->vm_pgoff);
 	set_active_memcg(old);
 	ret = page ? goheap_fault_insert(vmf, virt_to_page(page)) :
 		     VM_FAULT_SIGBUS;
+	up_read(&gf->reading);
+up_world:
 	up_read(&gf->heap->world);
 	return ret;
 }
@@ -312,6 +334,8 @@ int goheap_mutator_mmap(struct file *file, struct vm_area_struct *vma,
 		     sizeof(struct gh_control));
 	BUILD_BUG_ON(offsetof(struct goheap_mutator_page, barrier) !=
 		     offsetof(struct gh_control, barrier));
+	BUILD_BUG_ON(offsetof(struct goheap_mutator_page, tiny) !=
+		     offsetof(struct gh_control, tiny));
 	BUILD_BUG_ON(sizeof(struct goheap_slots) != sizeof(struct gh_slots));
 	BUILD_BUG_ON(GOHEAP_LEASE_WORDS != GH_LEASE_WORDS);
 	BUILD_BUG_ON(GOHEAP_BARRIER_REFS != GH_BARRIER_REFS);
@@ -321,7 +345,7 @@ int goheap_mutator_mmap(struct file *file, struct vm_area_struct *vma,
 	/* The words of a 32-bit program are too short for references. */
 	if (!precise && in_compat_syscall())
 		return -EOPNOTSUPP;
-	if (nr_pages < 2 || nr_pages - 1 > GH_MAX_LEASES / GH_LEASES_PER_PAGE)
+	if (nr_pages < 2 || nr_pages > MAX_PAGES)
 		return -EINVAL;
 	if (!goheap_attached(gf))
 		return -ENOTCONN;

@@ -20,7 +20,7 @@ struct vm_area_struct;
  *	under goheap_file.attach_lock
  * @hash: in goheap_file.mutators by @task; readable under RCU
  * @reading: on goheap_attachment.threads; the collector's
- * @noted: it is there; the collector's
+ * @seen_cycle: goheap_file.mark_cycle when it was noted there; the collector's
  * @reap: on goheap_file.ended_mutators
  * @gf: the file, which outlives it
  * @core: leases and barrier buffer
@@ -36,7 +36,7 @@ struct goheap_mutator {
 	struct list_head node;
 	struct hlist_node hash;
 	struct list_head reading;
-	bool noted;
+	u64 seen_cycle;
 	struct list_head reap;
 	struct goheap_file *gf;
 	struct gh_mutator *core;
@@ -56,6 +56,7 @@ bool goheap_mutator_known(struct goheap_file *gf, struct task_struct *task);
 void goheap_mutator_unhash(struct goheap_mutator *mut);
 void goheap_mutator_put(struct goheap_mutator *mut);
 void goheap_mutators_init(struct goheap_file *gf);
+void goheap_mutators_hold(struct goheap_file *gf);
 void goheap_mutators_reap(struct goheap_file *gf);
 
 #endif /* GOHEAP_MUTATOR_H */

@@ -30,6 +30,7 @@
 #include <linux/gfp.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/smp.h>
 
 #include "attach.h"
 #include "device.h"
@@ -187,6 +188,27 @@ void gh_port_depopulate(struct gh_heap *heap, u64 page, void **kaddr,
 	}
 }
 
+/* In an interrupt, which is a barrier already. */
+static void pass_barrier(void *unused)
+{
+	smp_mb();
+}
+
+/**
+ * gh_port_sync_users() - have every thread of a program pass a barrier
+ * @heap: heap
+ *
+ * A thread that is not on a CPU has passed the one of the scheduler.
+ * Context: may sleep.
+ */
+void gh_port_sync_users(struct gh_heap *heap)
+{
+	/* Orders what was written before against what interrupted CPUs read. */
+	smp_mb();
+	smp_call_function(pass_barrier, NULL, 1);
+	smp_mb();
+}
+
 /**
  * gh_port_hold_users() - keep programs from the heap until the world starts
  * @heap: heap whose world the caller has stopped
@@ -197,14 +219,15 @@ void gh_port_hold_users(struct gh_heap *heap)
 {
 	lockdep_assert_held_write(&heap->world);
 	unmap_mapping_range(goheap_file_of(heap)->inode->i_mapping, 0, 0, 1);
+	gh_port_sync_users(heap);
 }
 
 /**
  * gh_port_mark_roots() - offer every root outside of the core to the marker
- * @heap: stopped heap
+ * @heap: heap
  * @m: marker to pass to gh_mark_refs()
  *
- * Context: may sleep; gh_heap.world held for writing.
+ * Context: may sleep; gh_heap.world not held, or held for writing.
  */
 void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reading what a process holds: its threads and its registered ranges.
+ * Reading what a process holds: its roots, its registered ranges, its threads.
  *
  * If one thread of a process is a mutator, and not a precise one, all threads of
  * its thread group are read, those that have not used the heap yet included: a
@@ -8,16 +8,27 @@
  * start, and who has handed it over may have dropped it before the new thread's
  * first call.
  *
+ * The process runs on. What it writes with the barrier - pinned handles, handle
+ * stacks, variables - is read first, of all processes, and can be read at any
+ * speed: what is stored there meanwhile is reported. Then threads are read, which
+ * do not report what they do with their registers and stacks. A reference that a
+ * thread takes from a variable, or from a handle stack that it unmaps, before
+ * that has been read, is still in the thread when its turn comes.
+ *
  * Threads come and go meanwhile. One that is made by a thread that has been read
  * holds no more than that one did. One that is made by a thread that is still to
  * be read is found by looking again for threads that have been made since the
  * last look. A few looks are enough: what they could miss is a reference that is
- * handed on through as many generations of threads while the world is stopped.
+ * handed on through as many generations of threads while their process is read.
+ *
+ * Stacks that a program switches between by itself (GOHEAP_RANGE_STACK) are
+ * written without the barrier, by whichever thread is on them, so they are read
+ * together with the threads, and none may change its stack from the first to the
+ * last: the control pages are taken away, which a thread has to touch before it
+ * does that, and its page fault waits for goheap_file.reading.
  *
  * What is to be read is noted under goheap_file.attach_lock and read without it,
  * because that may need the mmap lock, under which others wait for attach_lock.
- * The world is stopped all the time, so that ranges do not change; windows and
- * mutators may, and are kept as they were.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
@@ -32,6 +43,7 @@
 #include "device.h"
 #include "mutator.h"
 #include "process.h"
+#include "stack.h"
 #include "thread.h"
 
 /* Generations of threads. */
@@ -52,45 +64,74 @@ struct look {
 	u32 max;
 };
 
-/**
- * goheap_process_note() - note what is to be read of a process
- * @att: its attachment
- * @processes: list to add it to, if there is anything
- *
- * Context: gh_heap.world held for writing, attach_lock held.
- */
-void goheap_process_note(struct goheap_attachment *att,
-			 struct list_head *processes)
+static void note_threads(struct goheap_file *gf, struct goheap_attachment *att)
 {
 	struct goheap_mutator *mut;
 
 	INIT_LIST_HEAD(&att->threads);
 	list_for_each_entry(mut, &att->mutators, node) {
-		if (mut->precise || !kref_get_unless_zero(&mut->ref))
+		if (mut->precise || mut->seen_cycle == gf->mark_cycle ||
+		    !kref_get_unless_zero(&mut->ref))
 			continue;
-		mut->noted = true;
+		mut->seen_cycle = gf->mark_cycle;
 		list_add_tail(&mut->reading, &att->threads);
 	}
-	if (list_empty(&att->threads) && !att->ranges.nr)
+}
+
+static void note_stacks(struct goheap_attachment *att)
+{
+	struct goheap_stack_map *s;
+
+	INIT_LIST_HEAD(&att->seen_stacks);
+	if (!att->fresh)
 		return;
-	att->nr_seen = att->nr_windows;
-	memcpy(att->seen, att->windows, sizeof(att->seen));
+	list_for_each_entry(s, &att->stacks, node) {
+		kref_get(&s->ref);
+		list_add_tail(&s->reading, &att->seen_stacks);
+	}
+}
+
+/**
+ * goheap_process_note() - note what is to be read of a process
+ * @gf: file
+ * @att: its attachment
+ * @processes: list to add it to, if there is anything
+ *
+ * Only what has not been noted in this cycle before. What roots and stacks come
+ * into being later is reported by who makes them.
+ * Context: the collector; attach_lock held.
+ * Return: true if it has been added.
+ */
+bool goheap_process_note(struct goheap_file *gf, struct goheap_attachment *att,
+			 struct list_head *processes)
+{
+	lockdep_assert_held(&gf->attach_lock);
+	att->fresh = att->seen_cycle != gf->mark_cycle;
+	att->seen_cycle = gf->mark_cycle;
+	note_threads(gf, att);
+	note_stacks(att);
+	if (!att->fresh && list_empty(&att->threads))
+		return false;
 	kref_get(&att->ref);
 	list_add_tail(&att->reading, processes);
+	return true;
 }
 
 /**
  * goheap_process_forget() - undo goheap_process_note()
  * @att: attachment; may be freed
+ *
+ * Context: may sleep; attach_lock not held.
  */
 void goheap_process_forget(struct goheap_attachment *att)
 {
 	struct goheap_mutator *mut, *next;
+	struct goheap_stack_map *s, *next_stack;
 
-	list_for_each_entry_safe(mut, next, &att->threads, reading) {
-		mut->noted = false;
+	list_for_each_entry_safe(mut, next, &att->threads, reading)
 		goheap_mutator_put(mut);
-	}
+	list_for_each_entry_safe(s, next_stack, &att->seen_stacks, reading)
+		goheap_stack_put(s);
 	goheap_attachment_put(att);
 }
 
@@ -232,51 +273,75 @@ static int read_others(struct goheap_file *gf, struct goheap_attachment *att,
 	return err;
 }
 
-static int read_ranges(struct goheap_file *gf, struct goheap_attachment *att,
-		       struct gh_mark *m)
+/* The first range behind @addr that is of the kind. */
+static bool next_range(struct goheap_attachment *att, unsigned long addr,
+		       bool stack, struct goheap_memory *r)
 {
-	u32 i;
+	bool found;
 
-	for (i = 0; i < att->ranges.nr; i++) {
-		const struct goheap_memory *r = &att->ranges.v[i];
+	mutex_lock(&att->lock);
+	do {
+		found = goheap_ranges_next(&att->ranges, addr, r);
+		addr = r->end;
+	} while (found && r->stack != stack);
+	mutex_unlock(&att->lock);
+	return found;
+}
+
+static int read_ranges(struct goheap_file *gf, struct goheap_attachment *att,
+		       bool stacks, struct gh_mark *m)
+{
+	struct goheap_memory r = {};
+
+	att->nr_seen = goheap_attach_windows(gf, att, att->seen);
+	while (next_range(att, r.end, stacks, &r)) {
 		int err;
 
-		if (in_window(att, r))
+		if (in_window(att, &r))
 			continue;
-		err = goheap_range_mark(gf->copy, att, r->start, r->end,
-					r->stack, m);
+		err = goheap_range_mark(gf->copy, att, r.start, r.end, stacks,
+					m);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int read_all(struct goheap_file *gf, struct goheap_attachment *att,
-		    struct gh_mark *m)
+static int read_threads(struct goheap_file *gf, struct goheap_attachment *att,
+			struct gh_mark *m)
+{
+	int err = read_mutators(gf, att, m);
+
+	return err ? err : read_others(gf, att, m);
+}
+
+/*
+ * Threads that change their stacks by themselves. None begins to meanwhile, but
+ * one may be about to: what it takes with it from the stack it was on has been
+ * read then, and what it finds on the other one is read the second time.
+ */
+static int read_switching(struct goheap_file *gf, struct goheap_attachment *att,
+			  struct gh_mark *m)
 {
 	int err;
 
-	goheap_copy_process(gf->copy, att->mm);
-	err = read_mutators(gf, att, m);
+	down_write(&gf->reading);
+	goheap_mutators_hold(gf);
+	err = read_threads(gf, att, m);
 	if (!err)
-		err = read_others(gf, att, m);
+		err = read_ranges(gf, att, true, m);
 	if (!err)
-		err = read_ranges(gf, att, m);
+		err = read_threads(gf, att, m);
+	up_write(&gf->reading);
 	return err;
 }
 
-/**
- * goheap_process_mark() - offer what a process holds to the marker
- * @gf: file
- * @att: attachment that has been noted
- * @m: marker
- *
- * Context: may sleep; a kernel thread; gh_heap.world held for writing,
- * attach_lock not.
- * Return: 0; -ETIMEDOUT, -ENOMEM or -EFBIG if it could not be read.
- */
-int goheap_process_mark(struct goheap_file *gf, struct goheap_attachment *att,
-			struct gh_mark *m)
+/* In the address space of the process, whose memory pays for what is needed. */
+static int in_process(struct goheap_file *gf, struct goheap_attachment *att,
+		      struct gh_mark *m,
+		      int (*read)(struct goheap_file *gf,
+				  struct goheap_attachment *att,
+				  struct gh_mark *m))
 {
 	struct mem_cgroup *memcg, *old;
 	int err;
@@ -288,10 +353,80 @@ int goheap_process_mark(struct goheap_file *gf, struct goheap_attachment *att,
 	memcg = get_mem_cgroup_from_mm(att->mm);
 	old = set_active_memcg(memcg);
 	kthread_use_mm(att->mm);
-	err = read_all(gf, att, m);
+	goheap_copy_process(gf->copy, gf, att->mm);
+	err = read(gf, att, m);
 	kthread_unuse_mm(att->mm);
 	set_active_memcg(old);
 	mem_cgroup_put(memcg);
 	mmput_async(att->mm);
 	return err;
+}
+
+static int read_variables(struct goheap_file *gf, struct goheap_attachment *att,
+			  struct gh_mark *m)
+{
+	return read_ranges(gf, att, false, m);
+}
+
+/* Roots are added by ioctl meanwhile, which offers them itself. */
+static void read_roots(struct goheap_attachment *att, struct gh_mark *m)
+{
+	u64 refs[64];
+	u32 pos = 0, nr;
+
+	do {
+		mutex_lock(&att->lock);
+		nr = gh_roots_next(&att->roots, &pos, refs, ARRAY_SIZE(refs));
+		mutex_unlock(&att->lock);
+		gh_mark_refs(m, refs, nr, GH_ROOT_HANDLE);
+		cond_resched();
+	} while (nr);
+}
+
+/**
+ * goheap_process_mark_data() - offer what a process writes with the barrier
+ * @gf: file
+ * @att: attachment that has been noted
+ * @m: marker
+ *
+ * Context: may sleep; a kernel thread; attach_lock not held.
+ * Return: 0; -ETIMEDOUT or -ENOMEM if it could not be read.
+ */
+int goheap_process_mark_data(struct goheap_file *gf,
+			     struct goheap_attachment *att, struct gh_mark *m)
+{
+	struct goheap_memory first;
+	struct goheap_stack_map *s;
+
+	if (!att->fresh)
+		return 0;
+	read_roots(att, m);
+	list_for_each_entry(s, &att->seen_stacks, reading)
+		goheap_stack_mark(s, m);
+	if (!next_range(att, 0, false, &first))
+		return 0;
+	return in_process(gf, att, m, read_variables);
+}
+
+/**
+ * goheap_process_mark_threads() - offer what the threads of a process hold
+ * @gf: file
+ * @att: attachment that has been noted
+ * @m: marker
+ *
+ * Context: may sleep; a kernel thread; attach_lock not held, the data of all
+ * processes have been offered.
+ * Return: 0; -ETIMEDOUT, -ENOMEM or -EFBIG if it could not be read.
+ */
+int goheap_process_mark_threads(struct goheap_file *gf,
+				struct goheap_attachment *att,
+				struct gh_mark *m)
+{
+	struct goheap_memory first;
+
+	if (next_range(att, 0, true, &first))
+		return in_process(gf, att, m, read_switching);
+	if (list_empty(&att->threads))
+		return 0;
+	return in_process(gf, att, m, read_threads);
 }

@@ -7,10 +7,13 @@ struct goheap_attachment;
 struct goheap_file;
 struct list_head;
 
-void goheap_process_note(struct goheap_attachment *att,
+bool goheap_process_note(struct goheap_file *gf, struct goheap_attachment *att,
 			 struct list_head *processes);
-int goheap_process_mark(struct goheap_file *gf, struct goheap_attachment *att,
-			struct gh_mark *m);
+int goheap_process_mark_data(struct goheap_file *gf,
+			     struct goheap_attachment *att, struct gh_mark *m);
+int goheap_process_mark_threads(struct goheap_file *gf,
+				struct goheap_attachment *att,
+				struct gh_mark *m);
 void goheap_process_forget(struct goheap_attachment *att);
 
 #endif /* GOHEAP_PROCESS_H */

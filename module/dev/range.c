@@ -112,6 +112,25 @@ int goheap_ranges_remove(struct goheap_ranges *r, unsigned long start)
 }
 
 /**
+ * goheap_ranges_next() - the first range that ends behind an address
+ * @r: ranges
+ * @addr: any address
+ * @out: out: the range
+ *
+ * Return: false if there is none.
+ */
+bool goheap_ranges_next(const struct goheap_ranges *r, unsigned long addr,
+			struct goheap_memory *out)
+{
+	u32 i = first_behind(r, addr);
+
+	if (i == r->nr)
+		return false;
+	*out = r->v[i];
+	return true;
+}
+
+/**
  * goheap_ranges_find() - the range that an address is in
  * @r: ranges
  * @addr: any address

@@ -34,6 +34,8 @@ void goheap_ranges_destroy(struct goheap_ranges *r);
 int goheap_ranges_add(struct goheap_ranges *r, unsigned long start,
 		      unsigned long end, bool stack);
 int goheap_ranges_remove(struct goheap_ranges *r, unsigned long start);
+bool goheap_ranges_next(const struct goheap_ranges *r, unsigned long addr,
+			struct goheap_memory *out);
 const struct goheap_memory *goheap_ranges_find(const struct goheap_ranges *r,
 					       unsigned long addr);
 

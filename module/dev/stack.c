@@ -13,13 +13,13 @@
  * until the next collection takes them out of its page tables, gets no new ones
  * (SIGBUS), and has no part in the stack's life.
  *
- * Words on a stack are whatever a program wrote: each is read once, with the
- * world stopped and all mappings emptied, into a buffer of the kernel's, since
- * there are ways to a mapped page other than the page tables of a program
- * (direct I/O). The number of slots in use is bounded by the mapping's length.
+ * Words on a stack are whatever a program wrote, and goes on writing: each is
+ * read once, into a buffer of the kernel's. The number of slots in use is bounded
+ * by the mapping's length. What a program pushes or drops while its stack is read
+ * it reports (write barrier).
  *
- * Locking. Pages are added under gh_heap.world (read), looked at under it
- * (write) with goheap_file.attach_lock, which also keeps the stack.
+ * Locking. Pages are added under gh_heap.world (read) and stay as long as the
+ * stack; the collector has a reference to it while it reads.
  *
  * All stacks of a heap share one range of file offsets, and the objects of a
  * very large heap reach into it. That does no harm: pages are taken out of
@@ -87,7 +87,7 @@ static vm_fault_t stack_fault(struct vm_fault *vmf)
 
 	if (!s)
 		return VM_FAULT_SIGBUS;
-	ret = goheap_fault_begin(vmf, gf->heap);
+	ret = goheap_fault_begin(vmf, &gf->heap->world);
 	if (ret)
 		return ret;
 	page = get_page_at(gf, s, vmf->pgoff - vma->vm_pgoff);
@@ -115,8 +115,10 @@ static void stack_open(struct vm_area_struct *vma)
 	mutex_unlock(&gf->attach_lock);
 }
 
-static void free_stack(struct goheap_file *gf, struct goheap_stack_map *s)
+static void free_stack(struct kref *ref)
 {
+	struct goheap_stack_map *s =
+		container_of(ref, struct goheap_stack_map, ref);
 	unsigned long index, n = 0;
 	struct page *page;
 
@@ -125,9 +127,20 @@ static void free_stack(struct goheap_file *gf, struct goheap_stack_map *s)
 		if (!(++n % 1024))
 			cond_resched();
 	}
-	atomic64_sub(n, &gf->stack_pages);
+	atomic64_sub(n, &s->gf->stack_pages);
 	xa_destroy(&s->pages);
 	kfree(s);
+}
+
+/**
+ * goheap_stack_put() - give a stack back
+ * @s: stack
+ *
+ * Context: may sleep.
+ */
+void goheap_stack_put(struct goheap_stack_map *s)
+{
+	kref_put(&s->ref, free_stack);
 }
 
 static void stack_close(struct vm_area_struct *vma)
@@ -144,7 +157,7 @@ static void stack_close(struct vm_area_struct *vma)
 		list_del_init(&s->node);
 	mutex_unlock(&gf->attach_lock);
 	if (last)
-		free_stack(gf, s);
+		goheap_stack_put(s);
 }
 
 static const struct vm_operations_struct stack_vm_ops = {
@@ -178,6 +191,8 @@ int goheap_stack_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!s)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&s->node);
+	kref_init(&s->ref);
+	s->gf = gf;
 	s->mm = vma->vm_mm;
 	s->nr_vmas = 1;
 	s->nr_pages = bytes >> PAGE_SHIFT;
@@ -246,7 +261,7 @@ static void mark_topmost(struct goheap_stack_map *s, struct gh_mark *m, u64 n)
  * @m: marker
  *
  * Pages that nobody has touched are zero and left out.
- * Context: may sleep; gh_heap.world held for writing.
+ * Context: may sleep.
  */
 void goheap_stack_mark(struct goheap_stack_map *s, struct gh_mark *m)
 {

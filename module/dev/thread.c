@@ -2,12 +2,10 @@
 /*
  * Reading what a thread holds: its registers and its stack.
  *
- * The collector has stopped the world, so that no thread can load a reference
- * from the heap; what a thread holds now it held when the heap stopped. It may
- * go on running on memory of its own, and a reference may go from a register to
- * the stack and back meanwhile. So both are read at one moment, without waking,
- * signalling or asking the thread. What it gives to others it stores with the
- * write barrier, and waits there: static variables, other threads' stacks.
+ * The thread runs on. It writes to its registers and its stack without telling
+ * anybody, and a reference may go from one to the other and back. So both are
+ * read at one moment, without waking, signalling or asking the thread. What it
+ * gives to others it stores with the write barrier.
  *
  * - A thread on a CPU is interrupted there (smp_call_function_single()) and its
  *   registers and stack are copied by the handler, in the thread's own address
@@ -107,6 +105,7 @@ enum {
 
 /**
  * struct goheap_copy - what a thread held at one moment
+ * @gf: the heap's file
  * @mm: the process
  * @vain_ns: what tries in vain to read it have taken
  * @vain: how many there were
@@ -131,6 +130,7 @@ enum {
  * One for each heap, used by its collector.
  */
 struct goheap_copy {
+	struct goheap_file *gf;
 	struct mm_struct *mm;
 	u64 vain_ns;
 	u32 vain;
@@ -188,10 +188,13 @@ void goheap_copy_free(struct goheap_copy *c)
 /**
  * goheap_copy_process() - begin to read a process
  * @c: room for the copies
+ * @gf: file
  * @mm: the process
  */
-void goheap_copy_process(struct goheap_copy *c, struct mm_struct *mm)
+void goheap_copy_process(struct goheap_copy *c, struct goheap_file *gf,
+			 struct mm_struct *mm)
 {
+	c->gf = gf;
 	c->mm = mm;
 	c->vain_ns = 0;
 	c->vain = 0;
@@ -331,19 +334,32 @@ static bool on_signal_stack(struct goheap_copy *c, unsigned long sp)
 	return true;
 }
 
+/* Is it on a stack that the program has registered? */
+static bool on_range(struct goheap_copy *c, struct goheap_attachment *att,
+		     unsigned long sp)
+{
+	const struct goheap_memory *range;
+	bool on;
+
+	mutex_lock(&att->lock);
+	range = goheap_ranges_find(&att->ranges, sp);
+	on = range && range->stack;
+	if (on) {
+		c->lo = range->start;
+		c->hi = range->end;
+	}
+	mutex_unlock(&att->lock);
+	return on;
+}
+
 /* Find the stack that the thread is on: c->lo and c->hi, both 0 for none. */
 static int find_stack(struct goheap_copy *c, struct goheap_attachment *att)
 {
 	unsigned long sp = user_stack_pointer(&c->regs);
-	const struct goheap_memory *range;
 	struct vm_area_struct *vma;
 
-	range = goheap_ranges_find(&att->ranges, sp);
-	if (range && range->stack) {
-		c->lo = range->start;
-		c->hi = range->end;
+	if (on_range(c, att, sp))
 		return 0;
-	}
 	if (on_signal_stack(c, sp))
 		return 0;
 	c->lo = 0;
@@ -491,6 +507,8 @@ static bool exiting(struct task_struct *task)
 static void mark_copy(struct goheap_copy *c, struct goheap_attachment *att,
 		      struct gh_mark *m)
 {
+	/* A mapping that was there when it was read, or has come since. */
+	att->nr_seen = goheap_attach_windows(c->gf, att, att->seen);
 	gh_mark_words(m, (u64 *)&c->regs, sizeof(c->regs) / sizeof(u64),
 		      att->seen, att->nr_seen, GH_ROOT_STACK);
 	gh_mark_words(m, c->fp, c->fp_words, att->seen, att->nr_seen,
@@ -568,7 +586,7 @@ static int mark_first_stack(struct goheap_copy *c, struct goheap_attachment *att
  * @m: marker
  *
  * Context: may sleep; a kernel thread that uses the process's address space,
- * after goheap_copy_process(); gh_heap.world held for writing.
+ * after goheap_copy_process().
  * Return: 0; -ETIMEDOUT, -ENOMEM or -EFBIG if it could not be read.
  */
 int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,

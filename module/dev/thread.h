@@ -17,7 +17,8 @@ static inline bool goheap_vma_memory(const struct vm_area_struct *vma)
 
 struct goheap_copy *goheap_copy_new(void);
 void goheap_copy_free(struct goheap_copy *c);
-void goheap_copy_process(struct goheap_copy *c, struct mm_struct *mm);
+void goheap_copy_process(struct goheap_copy *c, struct goheap_file *gf,
+			 struct mm_struct *mm);
 int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
 		       struct task_struct *task, unsigned long hi,
 		       struct gh_mark *m);

@@ -13,10 +13,10 @@
  *
  *	a program collects	n = started + 1			swept >= n
  *	the ceiling was hit	n = started + 1			marked >= n
- *	the goal was reached	the cycle that is marking, if	marked >= n
- *				there is one; none, if the goal
- *				is no longer reached; else
- *				n = started + 1
+ *	the trigger was reached	the cycle that is marking, if	marked >= n, if
+ *				there is one; none, if the	the hard goal was
+ *				trigger is no longer reached;	reached, too; else
+ *				else n = started + 1		it does not wait
  *
  * A cycle looks at roots after it has been started, so cycle started + 1 sees
  * all that was true when the request came, and a cycle that was started before
@@ -116,12 +116,15 @@ static u64 want_next(struct goheap_worker *w, int reason)
 /* Number of the cycle to wait for because the goal was reached, or 0. */
 static u64 want_for_goal(struct gh_heap *heap, struct goheap_worker *w)
 {
+	bool overdue = gh_gc_overdue(heap);
+
 	lockdep_assert_held(&w->lock);
 	if (w->started != w->marked)
-		return w->started;
+		return overdue ? w->started : 0;
 	if (!gh_gc_triggered(heap))
 		return 0;
-	return want_next(w, GH_CYCLE_HEAP);
+	want_next(w, GH_CYCLE_HEAP);
+	return overdue ? w->wanted : 0;
 }
 
 /**

@@ -275,9 +275,12 @@ void model_follow(struct model *m, const struct gh_batch *b, u64 bytes,
 	}
 	for (i = 0; b && i < b->nr; i++)
 		add_object(m, b->refs[i], bytes, layout);
-	/* Where an object died, either nothing is allocated or a known one. */
+	/*
+	 * Where an object died, either nothing is allocated or a known one; but
+	 * for blocks that were still open for tiny objects.
+	 */
 	for (i = 0; i < nr_dead; i++)
-		if (model_lookup(m, dead[i].ref, &info))
+		if (!dead[i].tiny && model_lookup(m, dead[i].ref, &info))
 			check(model_used(m, info.base, info.bytes) ||
 			      model_granted(m, info.base));
 	free(dead);
@@ -346,6 +349,10 @@ void model_full_check(struct model *m)
 {
 	u32 i;
 
+	/* No block open for tiny objects, which would live on. */
+	down_read(&m->heap->world);
+	gh_mcache_flush_all(m->heap);
+	up_read(&m->heap->world);
 	gh_gc_mark_cycle(m->heap, GH_CYCLE_FORCED);
 	m->forced++;
 	model_follow(m, NULL, 0, 0);

@@ -138,7 +138,8 @@ static void do_lookup(struct model *m)
 	if (m->nr_obj)
 		model_verify(m, &m->obj[model_pick(m, m->nr_obj)]);
 	/* Anywhere: what is allocated is known. */
-	if (model_lookup(m, (u64)GH_USER_TAG << 48 | model_pick(m, ASPACE), &info))
+	if (model_lookup(m, (u64)GH_USER_TAG << 48 | model_pick(m, ASPACE), &info) &&
+	    info.bytes > GH_TINY_SIZE)
 		check(model_used(m, info.base, info.bytes) ||
 		      model_granted(m, info.base));
 	check(!model_lookup(m, model_pick(m, ASPACE), &info));

@@ -151,6 +151,7 @@ void gh_port_set_marking(struct gh_heap *heap, bool marking)
 void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m)
 {
 	struct gh_user_roots *r = NULL;
+	u64 k;
 	int i;
 
 	pthread_mutex_lock(&heaps_lock);
@@ -158,8 +159,11 @@ void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m)
 		if (heaps[i].heap == heap)
 			r = heaps[i].roots;
 	pthread_mutex_unlock(&heaps_lock);
-	if (r)
-		gh_mark_refs(m, r->refs, r->nr, GH_ROOT_HANDLE);
+	for (k = 0; r && k < r->nr; k++) {
+		u64 ref = READ_ONCE(r->refs[k]);
+
+		gh_mark_refs(m, &ref, 1, GH_ROOT_HANDLE);
+	}
 }
 
 int gh_port_collect(struct gh_heap *heap, int reason)

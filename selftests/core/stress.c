@@ -6,9 +6,10 @@
  * addresses of others, by calls and from leases, on CPUs that they share. Whoever notices that a cycle
  * is due runs it; besides, they ask for cycles, sweep, flush each other's
  * mcaches, give memory back and register layouts. What a mutator keeps must be
- * there, with its contents, until it lets go. Objects and roots are touched
- * with the world held for reading, which is what gh_port_hold_users() makes of
- * a program.
+ * there, with its contents, until it lets go. Objects are marked meanwhile, so
+ * whatever is stored is reported; with the world held for reading, so that a
+ * cycle does not begin between a report and its store (how programs do without
+ * is another test's business).
  */
 #include <pthread.h>
 
@@ -41,6 +42,15 @@ static u64 roots[MUTATORS * KEPT];
 static u64 rnd(struct mutator *t, u64 below)
 {
 	return gh_user_random(&t->seed) % below;
+}
+
+/* World held. Store a reference where the collector looks, and report it. */
+static void store(u64 *slot, u64 ref)
+{
+	u64 refs[] = { *slot, ref };
+
+	gh_mark_shade(heap, refs, 2);
+	WRITE_ONCE(*slot, ref);
 }
 
 static u64 *word(u64 ref, u64 i)
@@ -86,12 +96,12 @@ static void allocate(struct mutator *t)
 		u32 k = rnd(t, KEPT);
 
 		check(!*word(refs[i], 0) && !*word(refs[i], bytes / 8 - 1));
-		t->root[k] = refs[i];
+		store(&t->root[k], refs[i]);
 		t->bytes[k] = bytes;
 		t->value[k] = t->allocated;
 		*word(refs[i], bytes / 8 - 1) = t->allocated;
 		if (layout && bytes > 16)
-			*word(refs[i], 0) = tail[0];
+			store(word(refs[i], 0), tail[0]);
 	}
 	up_read(&heap->world);
 	gh_batch_end(heap, &c);
@@ -132,7 +142,7 @@ static void allocate_leased(struct mutator *t)
 		down_read(&heap->world);
 	}
 	check(!*word(ref, 0) && !*word(ref, bytes / 8 - 1));
-	t->root[k] = ref;
+	store(&t->root[k], ref);
 	t->bytes[k] = bytes;
 	t->value[k] = t->allocated;
 	*word(ref, bytes / 8 - 1) = t->allocated++;
@@ -229,7 +239,7 @@ static void *mutate(void *arg)
 			down_read(&heap->world);
 			look(t, k);
 			if (what < 50)
-				t->root[k] = 0;
+				store(&t->root[k], 0);
 			up_read(&heap->world);
 		} else if (what < 97) {
 			look_anywhere(t);

@@ -144,6 +144,14 @@ static void fill_refill(abi_t *self, void *p)
 	arg->leases = (uintptr_t)&self->lease;
 }
 
+static void fill_barrier(abi_t *self, void *arg)
+{
+	struct goheap_barrier *b = arg;
+
+	b->count = 1;
+	b->refs = (uintptr_t)&self->ref;
+}
+
 static void fill_range_add(abi_t *self, void *p)
 {
 	struct goheap_range *arg = p;
@@ -239,8 +247,10 @@ static const struct command commands[] = {
 	  .changes = true, .attached = true,
 	  .pointers = { WRITTEN(refill, leases), NONE },
 	  .fill = fill_refill },
-	{ COMMAND(BARRIER, barrier, flags), NO_RESERVED, .changes = true,
-	  .attached = true, .pointers = { NONE, NONE } },
+	{ COMMAND(BARRIER, barrier, refs), RESERVED(barrier),
+	  .changes = true, .attached = true,
+	  .pointers = { READ_BY(barrier, refs), NONE },
+	  .fill = fill_barrier },
 	{ COMMAND(RANGE_ADD, range, bytes), RESERVED(range), .changes = true,
 	  .attached = true, .pointers = { NONE, NONE },
 	  .fill = fill_range_add },

@@ -179,7 +179,9 @@ SIZE(goheap_lease, 24);
 
 AT(goheap_barrier, size, 0);
 AT(goheap_barrier, flags, 4);
-SIZE(goheap_barrier, 8);
+AT(goheap_barrier, count, 8);
+AT(goheap_barrier, refs, 16);
+SIZE(goheap_barrier, 24);
 
 AT(goheap_range, size, 0);
 AT(goheap_range, flags, 4);
@@ -199,8 +201,9 @@ SIZE(goheap_slots, 16);
 
 AT(goheap_mutator_page, generation, 0);
 AT(goheap_mutator_page, tiny_allocs, 8);
-AT(goheap_mutator_page, nr_barrier, 16);
-AT(goheap_mutator_page, barrier, 24);
+AT(goheap_mutator_page, tiny, 16);
+AT(goheap_mutator_page, nr_barrier, 24);
+AT(goheap_mutator_page, barrier, 32);
 AT(goheap_mutator_page, switches, 4088);
 SIZE(goheap_mutator_page, 4096);
 

@@ -144,6 +144,8 @@ static inline int gh_barrier(int fd)
 	struct goheap_barrier arg;
 
 	gh_init(&arg);
+	arg.count = 0;
+	arg.reserved = 0;
 	return gh_ioctl(fd, GOHEAP_IOC_BARRIER, &arg);
 }
 

@@ -136,7 +136,7 @@ struct goheap_status {
 };
 
 #define GOHEAP_CONTROL_BYTES	4096
-#define GOHEAP_BARRIER_REFS	508
+#define GOHEAP_BARRIER_REFS	507
 
 /**
  * struct goheap_mutator_page - first control page of a thread
@@ -144,19 +144,23 @@ struct goheap_status {
  *	granted; a slot counts as taken only if it is the same after the mask has
  *	been stored as it was at the last REFILL
  * @tiny_allocs: for the statistics: objects put beside others in a slot
+ * @tiny: reference to the slot that the thread still puts further objects in,
+ *	0 for none; a root while objects are being marked
  * @nr_barrier: entries of @barrier in use
  * @reserved: 0
  * @barrier: references stored or replaced while goheap_status.marking was not
- *	0; taken as roots. GOHEAP_IOC_BARRIER empties a full buffer
+ *	0; taken as roots. The thread adds entries and counts them afterwards;
+ *	GOHEAP_IOC_BARRIER empties a full buffer
  * @switches: counts changes of stack, before which a thread on stacks of
  *	GOHEAP_RANGE_STACK writes it: it waits there while stacks are read
  *
- * The kernel writes @generation and, when it has taken the buffer's content,
- * @nr_barrier. The rest is the thread's.
+ * The kernel writes @generation, and @nr_barrier in GOHEAP_IOC_BARRIER. The rest
+ * is the thread's.
  */
 struct goheap_mutator_page {
 	__aligned_u64 generation;
 	__aligned_u64 tiny_allocs;
+	__aligned_u64 tiny;
 	__u32 nr_barrier;
 	__u32 reserved;
 	__aligned_u64 barrier[GOHEAP_BARRIER_REFS];
@@ -668,15 +672,23 @@ struct goheap_refill {
 };
 
 /**
- * struct goheap_barrier - GOHEAP_IOC_BARRIER: empty the barrier buffer
+ * struct goheap_barrier - GOHEAP_IOC_BARRIER: report references
  * @size: sizeof(struct goheap_barrier)
  * @flags: must be 0
+ * @count: number of references, 0 to goheap_info.max_batch
+ * @reserved: must be 0
+ * @refs: address of an array of them; what is no reference is passed over
  *
- * Of the calling thread, which is a mutator (ENOTCONN).
+ * They are marked if the collector marks. With a @count of 0 the barrier buffer
+ * of the calling thread, which is a mutator then (ENOTCONN), is taken in their
+ * place and emptied.
  */
 struct goheap_barrier {
 	__u32 size;
 	__u32 flags;
+	__u32 count;
+	__u32 reserved;
+	__aligned_u64 refs;
 };
 
 /**

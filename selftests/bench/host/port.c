@@ -64,6 +64,11 @@ void gh_port_hold_users(struct gh_heap *heap)
 {
 }
 
+/* There is one thread, and it is in a call. */
+void gh_port_sync_users(struct gh_heap *heap)
+{
+}
+
 void gh_port_set_marking(struct gh_heap *heap, bool marking)
 {
 	struct host_heap *hh = heap->port;
