@@ -87,6 +87,23 @@ void gh_user_atomic(int delta);
 void gh_user_write_slow(struct gh_user_lock *l);
 void gh_user_read_slow(struct gh_user_lock *l);
 
+/*
+ * Points where a deterministic scheduler may let others run: NULL, or a function
+ * that is called with whatever locks the thread holds at that moment.
+ */
+#ifdef GH_BENCH
+#define gh_user_preempt()	do { } while (0)
+#else
+extern void (*gh_user_scheduler)(void);
+bool gh_user_holds_locks(void);
+
+static inline void gh_user_preempt(void)
+{
+	if (unlikely(gh_user_scheduler))
+		gh_user_scheduler();
+}
+#endif
+
 static inline void gh_user_lock_init(struct gh_user_lock *l, bool spin)
 {
 	l->word = 0;
@@ -110,12 +127,16 @@ static inline void gh_user_write(struct gh_user_lock *l)
 		gh_user_may_sleep();
 	if (unlikely(!gh_user_trywrite(l)))
 		gh_user_write_slow(l);
+	if (!l->spin)
+		gh_user_preempt();
 }
 
 static inline void gh_user_unwrite(struct gh_user_lock *l)
 {
 	gh_user_unhold(l, GH_USER_WRITE);
 	__atomic_fetch_and(&l->word, ~GH_USER_WRITER, __ATOMIC_RELEASE);
+	if (!l->spin)
+		gh_user_preempt();
 }
 
 static inline bool gh_user_tryread(struct gh_user_lock *l)
@@ -212,7 +233,10 @@ void wake_up_all(wait_queue_head_t *q);
 #endif
 
 #define might_sleep()		gh_user_may_sleep()
-#define cond_resched()		gh_user_may_sleep()
+#define cond_resched() do { \
+	gh_user_may_sleep(); \
+	gh_user_preempt(); \
+} while (0)
 #define preempt_disable()	gh_user_atomic(1)
 #define preempt_enable()	gh_user_atomic(-1)
 #define migrate_disable()	do { } while (0)

@@ -24,6 +24,8 @@
 
 #define MAX_HEAPS	16
 
+const struct gh_user_program *gh_user_program;
+
 static struct {
 	struct gh_heap *heap;
 	struct gh_user_roots *roots;
@@ -139,6 +141,7 @@ void gh_port_hold_users(struct gh_heap *heap)
 
 void gh_port_sync_users(struct gh_heap *heap)
 {
+	gh_user_preempt();
 	syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
@@ -146,6 +149,8 @@ void gh_port_set_marking(struct gh_heap *heap, bool marking)
 {
 	gh_user_require(marking == (heap->phase == GH_PHASE_MARK),
 			"marking announced in the wrong phase");
+	if (gh_user_program)
+		gh_user_program->set_marking(heap, marking);
 }
 
 void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m)
@@ -154,6 +159,8 @@ void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m)
 	u64 k;
 	int i;
 
+	if (gh_user_program)
+		gh_user_program->mark_roots(heap, m);
 	pthread_mutex_lock(&heaps_lock);
 	for (i = 0; i < MAX_HEAPS; i++)
 		if (heaps[i].heap == heap)

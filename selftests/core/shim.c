@@ -80,6 +80,13 @@ void gh_user_unhold(struct gh_user_lock *l, enum gh_user_hold how)
 	gh_user_require(false, "unlock of a lock that is not held so");
 }
 
+void (*gh_user_scheduler)(void);
+
+bool gh_user_holds_locks(void)
+{
+	return nr_held;
+}
+
 void gh_user_atomic(int delta)
 {
 	atomic_depth += delta;

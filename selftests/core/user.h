@@ -23,6 +23,17 @@ struct gh_user_roots {
 /* At most one set of roots per heap; NULL takes it away. */
 void gh_user_set_roots(struct gh_heap *heap, struct gh_user_roots *roots);
 
+/*
+ * A test's own programs: told when marking begins and ends (under gh_heap.world,
+ * write), asked for roots, and told when all threads have passed a barrier.
+ */
+struct gh_user_program {
+	void (*set_marking)(struct gh_heap *heap, bool marking);
+	void (*mark_roots)(struct gh_heap *heap, struct gh_mark *m);
+};
+
+extern const struct gh_user_program *gh_user_program;
+
 /* A heap of GH_USER_TAG; NULL without memory. */
 struct gh_heap *gh_user_heap(u64 aspace, u64 max_heap);
 

@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Programs against the collector, one step at a time:
+ *
+ *	barrier [--ops N] [--seed S]
+ *
+ * Some threads, each a state machine, load references into registers, store them
+ * into objects and variables by the protocol of goheap_store(), take objects from
+ * leases by that of goheap_new(), drop them, end, and begin with what another one
+ * had in its registers. They do all they can to hide the last reference to an
+ * object: few objects, few registers, mostly moves.
+ *
+ * One step is one access to memory that others look at. The collector runs in the
+ * same thread as all others, and wherever it takes or drops a lock, has scanned a
+ * span, tells programs something or reads a thread, the scheduler lets programs
+ * do some steps. Who does steps, how many, and which is decided by a random
+ * number, so a run is repeated by its seed. A step that is a system call waits
+ * until the collector holds no lock. How the steps of a thread look to others in
+ * another order (TSO) is the business of the model in Documentation/model.
+ *
+ * When a cycle ends, every object that a thread or a variable leads to must be
+ * allocated, and hold what its maker has put into it.
+ */
+#include "user.h"
+#include "gh_mutator.h"
+
+#define THREADS		4
+#define REGS		4
+#define GLOBALS		8
+#define FIELDS		4	/* words of references at the start of a node */
+#define CHECK		4	/* the word after them */
+#define NODE_BYTES	48
+#define PAGES_SEEN	512	/* heap pages that nodes are expected in */
+
+#define check(c)	gh_user_require(c, #c)
+
+enum state {
+	IDLE,
+	STORE_OLD, STORE_TEST, STORE_FAST, STORE_LATE_TEST,
+	STORE_CYCLE, STORE_OLD_AGAIN, STORE_SLOW, STORE_RECHECK,
+	REPORT_OLD, REPORT_NEW,
+	TAKE_LOAD, TAKE_STORE, TAKE_CHECK, REFILL,
+};
+
+/*
+ * struct thread - what a thread has in its registers
+ * @mut: what it shares with the kernel; NULL before it begins
+ * @state: next step
+ * @reg: local variables
+ * @slot: where it is storing to
+ * @old: what was there
+ * @new: what it is storing
+ * @cycle: collection that marked when it began to report
+ * @after: state to go to when both are reported
+ * @word: word of its lease it is taking a slot from
+ * @mask: that word, as loaded
+ * @taken: the slot
+ * @to: register for it
+ * @generation: under which its lease was granted
+ * @read: it has been read for roots in this cycle
+ * @stopped: its turns to miss
+ */
+struct thread {
+	struct gh_mutator *mut;
+	enum state state;
+	u64 reg[REGS];
+	u64 *slot;
+	u64 old;
+	u64 new;
+	u64 cycle;
+	enum state after;
+	u32 word;
+	u64 mask;
+	u64 taken;
+	u32 to;
+	u64 generation;
+	bool read;
+	u32 stopped;
+};
+
+static struct gh_heap *heap;
+static u32 node_layout;
+static struct thread threads[THREADS];
+static u64 global[GLOBALS];
+static bool marking;		/* what the status page says */
+static u64 cycles;
+static u64 seed;
+static u64 ops, max_ops;
+static u64 made, seen_objects;
+static bool busy;		/* the scheduler is at work */
+
+static u64 rnd(u64 below)
+{
+	return gh_user_random(&seed) % below;
+}
+
+static u64 off_of(u64 ref)
+{
+	return ref & ((1ULL << 48) - 1);
+}
+
+static u64 *word_of(u64 ref, u64 i)
+{
+	return gh_heap_kaddr(heap, off_of(ref) + i * 8);
+}
+
+static struct gh_control *control_of(struct thread *t)
+{
+	return t->mut->pages[0];
+}
+
+static struct gh_slots *slots_of(struct thread *t)
+{
+	return t->mut->pages[1];
+}
+
+static void begin_store(struct thread *t)
+{
+	u32 i = rnd(REGS), from = rnd(REGS);
+
+	t->new = rnd(16) ? t->reg[from] : 0;
+	if (!rnd(4)) {
+		t->slot = &global[rnd(GLOBALS)];
+	} else {
+		if (!t->reg[i])
+			return;
+		t->slot = word_of(t->reg[i], rnd(FIELDS));
+	}
+	t->state = STORE_OLD;
+}
+
+static void load(struct thread *t)
+{
+	u32 i = rnd(REGS), to = rnd(REGS);
+	u64 ref = 0;
+
+	if (!rnd(4))
+		ref = READ_ONCE(global[rnd(GLOBALS)]);
+	else if (t->reg[i])
+		ref = READ_ONCE(*word_of(t->reg[i], rnd(FIELDS)));
+	/* Mostly 0, which is of little interest. */
+	if (ref || !rnd(8))
+		t->reg[to] = ref;
+}
+
+/* A step of a thread that is in the middle of nothing. */
+static void choose(struct thread *t)
+{
+	switch (rnd(16)) {
+	case 0 ... 5:
+		load(t);
+		break;
+	case 6 ... 11:
+		begin_store(t);
+		break;
+	case 12:
+		t->reg[rnd(REGS)] = 0;
+		break;
+	default:
+		t->state = TAKE_LOAD;
+	}
+}
+
+/* Put a reference in the barrier buffer; false if it is full. */
+static bool shade(struct thread *t, u64 ref)
+{
+	struct gh_control *c = control_of(t);
+	u32 nr = READ_ONCE(c->nr_barrier);
+
+	if (!ref)
+		return true;
+	if (nr >= GH_BARRIER_REFS) {
+		if (!gh_user_holds_locks())
+			gh_mutator_barrier(heap, t->mut);
+		return false;
+	}
+	WRITE_ONCE(c->barrier[nr], ref);
+	smp_store_release(&c->nr_barrier, nr + 1);
+	return true;
+}
+
+static void report(struct thread *t, enum state after)
+{
+	t->state = REPORT_OLD;
+	t->after = after;
+}
+
+static void store_step(struct thread *t)
+{
+	switch (t->state) {
+	case STORE_OLD:
+		t->old = READ_ONCE(*t->slot);
+		t->state = STORE_TEST;
+		break;
+	case STORE_TEST:
+		t->state = marking ? STORE_CYCLE : STORE_FAST;
+		break;
+	case STORE_FAST:
+		WRITE_ONCE(*t->slot, t->new);
+		t->state = STORE_LATE_TEST;
+		break;
+	case STORE_LATE_TEST:
+		t->state = IDLE;
+		if (marking)
+			report(t, IDLE);
+		break;
+	case STORE_CYCLE:
+		t->cycle = cycles;
+		t->state = STORE_OLD_AGAIN;
+		break;
+	case STORE_OLD_AGAIN:
+		t->old = READ_ONCE(*t->slot);
+		report(t, STORE_SLOW);
+		break;
+	case STORE_SLOW:
+		WRITE_ONCE(*t->slot, t->new);
+		t->state = STORE_RECHECK;
+		break;
+	case STORE_RECHECK:
+		t->state = IDLE;
+		if (cycles != t->cycle)
+			report(t, IDLE);
+		break;
+	case REPORT_OLD:
+		if (shade(t, t->old))
+			t->state = REPORT_NEW;
+		break;
+	default:
+		if (shade(t, t->new))
+			t->state = t->after;
+	}
+	if (t->state == IDLE) {
+		t->old = 0;
+		t->new = 0;
+	}
+}
+
+static void refill(struct thread *t)
+{
+	struct gh_refill out;
+
+	if (gh_user_holds_locks())
+		return;
+	check(!gh_mutator_refill(heap, t->mut, 0, node_layout, NODE_BYTES,
+				 &out));
+	t->generation = control_of(t)->generation;
+	t->word = 0;
+	t->state = TAKE_LOAD;
+}
+
+/* The object is the thread's: nobody else has got it. */
+static void got(struct thread *t)
+{
+	u64 *w = word_of(t->taken, 0);
+	struct gh_objinfo info;
+
+	if (!gh_user_holds_locks()) {
+		down_read(&heap->world);
+		check(!gh_heap_lookup(heap, t->taken, &info));
+		up_read(&heap->world);
+	}
+	check(!w[0] && !w[1] && !w[CHECK]);
+	w[CHECK] = t->taken ^ 0x5bd1e995;
+	t->reg[t->to] = t->taken;
+	t->taken = 0;
+	made++;
+}
+
+static void take_step(struct thread *t)
+{
+	struct gh_slots *s = slots_of(t);
+
+	switch (t->state) {
+	case TAKE_LOAD:
+		if (!s || control_of(t)->generation != t->generation ||
+		    t->word == GH_LEASE_WORDS) {
+			t->state = REFILL;
+			break;
+		}
+		t->mask = READ_ONCE(s[t->word].mask);
+		if (!t->mask) {
+			t->word++;
+			break;
+		}
+		t->to = rnd(REGS);
+		t->taken = s[t->word].base + __ffs64(t->mask) * NODE_BYTES;
+		t->state = TAKE_STORE;
+		break;
+	case TAKE_STORE:
+		WRITE_ONCE(s[t->word].mask, t->mask & (t->mask - 1));
+		t->state = TAKE_CHECK;
+		break;
+	case TAKE_CHECK:
+		t->state = IDLE;
+		if (control_of(t)->generation == t->generation)
+			got(t);
+		t->taken = 0;
+		break;
+	default:
+		refill(t);
+	}
+}
+
+/* End a thread, or begin one that has what another one has. */
+static void live_or_die(struct thread *t)
+{
+	struct thread *parent = &threads[rnd(THREADS)];
+
+	if (gh_user_holds_locks())
+		return;
+	if (t->mut) {
+		gh_mutator_destroy(heap, t->mut);
+		memset(t, 0, sizeof(*t));
+		return;
+	}
+	t->mut = gh_mutator_create(heap, 1);
+	check(t->mut);
+	t->generation = ~0ULL;
+	memcpy(t->reg, parent->reg, sizeof(t->reg));
+	t->read = parent->read;
+}
+
+/* Sometimes a thread is not run for long, be it in the middle of something. */
+static bool is_stopped(struct thread *t)
+{
+	if (t->stopped)
+		return t->stopped--;
+	if (t->state != IDLE && !rnd(12))
+		t->stopped = rnd(8) ? rnd(100) : rnd(3000);
+	return false;
+}
+
+static void step(struct thread *t)
+{
+	if (is_stopped(t))
+		return;
+	if (!t->mut || (t->state == IDLE && !rnd(5000)))
+		live_or_die(t);
+	else if (t->state == IDLE)
+		choose(t);
+	else if (t->state < TAKE_LOAD)
+		store_step(t);
+	else
+		take_step(t);
+	ops++;
+}
+
+/* Some threads run for some time, often none. */
+static void schedule(void)
+{
+	u64 n;
+
+	if (busy || !rnd(3))
+		return;
+	busy = true;
+	while (rnd(3)) {
+		struct thread *t = &threads[rnd(THREADS)];
+
+		for (n = rnd(8) ? rnd(4) : rnd(200); n; n--)
+			step(t);
+	}
+	busy = false;
+}
+
+/* What the thread would be found to hold. */
+static void mark_thread(struct gh_mark *m, struct thread *t)
+{
+	u64 words[REGS + 3];
+
+	memcpy(words, t->reg, sizeof(t->reg));
+	words[REGS] = t->old;
+	words[REGS + 1] = t->new;
+	words[REGS + 2] = t->taken;
+	gh_mark_words(m, words, REGS + 3, NULL, 0, GH_ROOT_STACK);
+}
+
+/* Threads that begin meanwhile are read as well, unless their parent was. */
+static struct thread *unread_thread(void)
+{
+	u32 first = rnd(THREADS), i;
+
+	for (i = 0; i < THREADS; i++) {
+		struct thread *t = &threads[(first + i) % THREADS];
+
+		if (t->mut && !t->read)
+			return t;
+	}
+	return NULL;
+}
+
+static void mark_roots(struct gh_heap *h, struct gh_mark *m)
+{
+	struct thread *t;
+	u64 ref;
+	u32 i;
+
+	for (i = 0; i < GLOBALS; i++) {
+		ref = READ_ONCE(global[i]);
+		schedule();
+		gh_mark_refs(m, &ref, 1, GH_ROOT_STATIC);
+	}
+	while ((t = unread_thread())) {
+		mark_thread(m, t);
+		t->read = true;
+		schedule();
+	}
+}
+
+static u8 *visited;
+static u64 *todo;
+static u64 nr_todo;
+
+static void visit(u64 ref)
+{
+	struct gh_objinfo info;
+	u64 n = off_of(ref) / NODE_BYTES;
+
+	if (!ref)
+		return;
+	check(n < PAGES_SEEN * GH_PAGE_SIZE / NODE_BYTES);
+	if (visited[n])
+		return;
+	visited[n] = 1;
+	gh_user_require(!gh_heap_lookup(heap, ref, &info),
+			"a reachable object has been freed");
+	check(info.base == off_of(ref));
+	check(*word_of(ref, CHECK) == (ref ^ 0x5bd1e995));
+	todo[nr_todo++] = ref;
+}
+
+/* All that programs can reach is alive. World held for writing. */
+static void verify(void)
+{
+	u32 i, k;
+
+	memset(visited, 0, PAGES_SEEN * GH_PAGE_SIZE / NODE_BYTES);
+	nr_todo = 0;
+	for (i = 0; i < GLOBALS; i++)
+		visit(global[i]);
+	for (i = 0; i < THREADS; i++)
+		for (k = 0; k < REGS; k++)
+			visit(threads[i].reg[k]);
+	while (nr_todo) {
+		u64 ref = todo[--nr_todo];
+
+		seen_objects++;
+		for (k = 0; k < FIELDS; k++)
+			visit(*word_of(ref, k));
+	}
+}
+
+static void set_marking(struct gh_heap *h, bool on)
+{
+	u32 i;
+
+	for (i = 0; on && i < THREADS; i++)
+		threads[i].read = false;
+	if (!on) {
+		verify();
+		cycles = h->nr_cycles + 1;
+		schedule();
+	}
+	marking = on;
+	schedule();
+}
+
+static void run(void)
+{
+	u64 n;
+
+	while (ops < max_ops) {
+		gh_gc_mark_cycle(heap, GH_CYCLE_FORCED);
+		if (rnd(2))
+			gh_gc_sweep(heap);
+		busy = true;
+		for (n = rnd(300); n; n--)
+			step(&threads[rnd(THREADS)]);
+		busy = false;
+		/* Not too much, or there is no last reference to hide. */
+		if (!rnd(20))
+			memset(global, 0, sizeof(global));
+	}
+}
+
+static void finish(void)
+{
+	const char *why;
+	u32 i;
+
+	gh_user_scheduler = NULL;
+	gh_user_program = NULL;
+	for (i = 0; i < THREADS; i++)
+		if (threads[i].mut)
+			gh_mutator_destroy(heap, threads[i].mut);
+	gh_gc_mark_cycle(heap, GH_CYCLE_FORCED);
+	gh_gc_sweep(heap);
+	why = gh_check_heap(heap);
+	gh_user_require(!why, why);
+	check(!heap->invalid_refs);
+	printf("# %llu steps, %llu objects, %llu cycles, %llu seen alive\n", ops,
+	       made, heap->nr_cycles, seen_objects);
+	gh_heap_destroy(heap);
+	gh_core_exit();
+	check(!gh_user_live());
+}
+
+int main(int argc, char **argv)
+{
+	static const struct gh_user_program program = {
+		.set_marking = set_marking,
+		.mark_roots = mark_roots,
+	};
+	u64 nodes = PAGES_SEEN * GH_PAGE_SIZE / NODE_BYTES;
+	u64 mask = (1 << FIELDS) - 1;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	max_ops = gh_user_arg(argc, argv, "ops", 20000000);
+	seed = gh_user_arg(argc, argv, "seed", 0);
+	if (!seed)
+		seed = ktime_get_real_ns() % 1000000007 + 1;
+	printf("TAP version 13\n1..1\n# barrier --ops %llu --seed %llu\n",
+	       max_ops, seed);
+	visited = malloc(nodes);
+	todo = malloc(nodes * sizeof(*todo));
+	check(visited && todo && !gh_core_init());
+	heap = gh_user_heap(GH_ARENA_SIZE, 0);
+	check(heap);
+	gh_gc_set_percent(heap, -1);
+	node_layout = gh_layout_register(heap, NODE_BYTES, FIELDS, &mask);
+	gh_user_program = &program;
+	gh_user_scheduler = schedule;
+	run();
+	finish();
+	free(visited);
+	free(todo);
+	printf("ok 1 barrier\n");
+	return 0;
+}
