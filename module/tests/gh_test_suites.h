@@ -9,6 +9,7 @@ extern struct kunit_suite * const gh_test_gh_pagealloc_suite;
 extern struct kunit_suite * const gh_test_gh_pagecache_suite;
 extern struct kunit_suite * const gh_test_gh_limiter_suite;
 extern struct kunit_suite * const gh_test_gh_pacer_suite;
+extern struct kunit_suite * const gh_test_gh_pacer_sim_suite;
 extern struct kunit_suite * const gh_test_gh_roots_suite;
 extern struct kunit_suite * const gh_test_gh_layout_suite;
 extern struct kunit_suite * const gh_test_gh_heap_suite;
@@ -26,6 +27,7 @@ static struct kunit_suite * const * const suites[] = {
 	&gh_test_gh_pagecache_suite,
 	&gh_test_gh_limiter_suite,
 	&gh_test_gh_pacer_suite,
+	&gh_test_gh_pacer_sim_suite,
 	&gh_test_gh_roots_suite,
 	&gh_test_gh_layout_suite,
 	&gh_test_gh_heap_suite,
