@@ -28,8 +28,8 @@
  * If that was wrong the program pays: a thread that allocates while marking has
  * to scan as many bytes for each of its own as there are still to scan for each
  * byte left to the goal. When more turns out to be live than last time, the
- * goal gives way in proportion, up to the one that GOGC would set at the present
- * goal; beyond the goal, or that, there is a last tenth of it.
+ * goal gives way in proportion, up to the one that GOGC would set at the
+ * present goal; beyond the goal, or that, there is a last tenth of it.
  *
  * The trigger is also where sweeping has to be over, by sweeping so many pages
  * for each byte allocated from the end of marking on.
@@ -313,8 +313,8 @@ void gh_pacer_start(struct gh_pacer *p, enum gh_pacer_kind kind, u32 nr_cpus,
 
 /*
  * The goal that gives each byte of @worst as much room as each of @expected
- * had, but no more than GOGC allows to grow a heap that is as large as the goal.
- * With nothing expected that is all of it, where Go's formula has a pole.
+ * had, but no more than GOGC allows to grow a heap that is as large as the
+ * goal. With nothing expected it is that, where Go's formula has a pole.
  */
 static u64 extrapolate(const struct gh_pacer *p, u64 expected, u64 worst)
 {

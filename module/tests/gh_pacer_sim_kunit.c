@@ -396,9 +396,9 @@ static void step_up_much(u32 cycle, struct script *s)
 /*
  * Too fast for 25 %: at 11 times the rate one cycle takes 11 / (11 + 3), and
  * then the trigger is at its lower bound. There the runway is 19/64 of G - M,
- * where the goal G is 2 * M and M consists of the live heap L and of the runway,
- * which was allocated black; so the runway is 0.422 L. In it L is scanned, the
- * ratio is 2.368, and u = 2.368 * 363 / (2.368 * 363 + 1024) = 45.6 %.
+ * where the goal G is 2 * M and M consists of the live heap L and of the
+ * runway, which was allocated black; so the runway is 0.422 L. In it L is
+ * scanned, the ratio is r = 2.368, and u = r * 363 / (r * 363 + 1024) = 45.6 %.
  */
 static void gh_sim_step_up_much(struct kunit *test)
 {
