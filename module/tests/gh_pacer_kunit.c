@@ -10,6 +10,9 @@
 #define MB	(1024ULL * KB)
 #define GB	(1024ULL * MB)
 
+/* Bytes of globals of the program in gh_pacer_like_go(). */
+#define GO_GLOBALS	149930
+
 static const struct gh_pacer_memory no_memory;
 
 /* Behind a cycle that found @marked bytes live and scanned @work. */
@@ -495,6 +498,87 @@ static void gh_pacer_traced(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t.cons_mark, 4711ULL);
 }
 
+/*
+ * A program of Go 1.27 on 2 CPUs, as its gcpacertrace=1 and gctrace=1 tell it:
+ * two threads that allocate objects of 56 bytes and keep the last of each of
+ * 200 thousand slots. Given what Go saw in a cycle, the pacer starts the next
+ * one where Go did. Go looks at the trigger when it has taken a span, which
+ * makes it some spans late, here 32 KiB at most; and its times are printed with
+ * two digits only, which makes 0.3 % at most. The assist ratio at the start of
+ * a cycle is the same in all digits but the last.
+ */
+static void gh_pacer_like_go(struct kunit *test)
+{
+	static const struct {
+		/* bytes; us; in 1/10000 */
+		u64 triggered, end_live, heap_work, stack_work;
+		u64 mark_us, assist_us, idle_us, marked, ratio;
+	} go[] = {
+		{ 4022272, 4153344, 3727376, 3000,
+		  5500, 0, 0, 3872576, 8715 },
+		{ 7712448, 8433344, 7218344, 3000,
+		  86000, 68000, 0, 7938368, 209030 },
+		{ 13633728, 13969600, 11783080, 3032,
+		  29000, 7900, 0, 12122496, 30766 },
+		{ 20755648, 21353664, 15813512, 2632,
+		  85000, 52, 0, 17142976, 32771 },
+		{ 29307328, 30544096, 20774728, 3000,
+		  161000, 0, 0, 22366640, 31116 },
+		{ 38201648, 39438640, 23178744, 3112,
+		  160000, 29000, 0, 25931952, 31307 },
+		{ 44279088, 45622576, 25792064, 3000,
+		  183000, 39000, 0, 28144880, 30153 },
+		{ 54270000, 54884400, 27369784, 3032,
+		  126000, 41000, 0, 28724336, 119414 },
+		{ 55299632, 55807200, 28013248, 3000,
+		  67000, 36000, 0, 29092576, 119560 },
+		{ 55976608, 58131104, 28202656, 2616,
+		  262000, 14000, 0, 30865568, 119274 },
+		{ 59408544, 60055712, 28787048, 3000,
+		  65000, 9800, 0, 29477408, 114560 },
+		{ 56576928, 57842592, 28713960, 3000,
+		  127000, 33000, 0, 30052320, 114350 },
+		{ 57731616, 60217248, 25762712, 3032,
+		  143000, 7600, 0, 31263392, 114281 },
+		{ 59855520, 61410976, 27587384, 3032,
+		  109000, 8900, 0, 30332320, 91762 },
+		{ 57795104, 58420576, 27842344, 2872,
+		  45000, 23000, 0, 29452640, 91780 },
+		{ 56008992, 57581216, 28554104, 2792,
+		  113000, 36000, 0, 30336160, 91815 },
+	};
+	struct gh_pacer p;
+	u64 ratio;
+	u32 i;
+
+	gh_pacer_init(&p, 100, S64_MAX);
+	for (i = 0; i < ARRAY_SIZE(go); i++) {
+		struct gh_pacer_heap heap = { .live = go[i].triggered,
+					      .globals = GO_GLOBALS };
+		struct gh_pacer_result r = {
+			.now_ns = go[i].mark_us * 1000,
+			.assist_ns = go[i].assist_us * 1000,
+			.idle_ns = go[i].idle_us * 1000,
+			.heap_live = go[i].end_live,
+			.heap_marked = go[i].marked,
+			.work = { go[i].heap_work, go[i].stack_work,
+				  GO_GLOBALS },
+		};
+
+		KUNIT_EXPECT_GE_MSG(test, go[i].triggered,
+				    p.trigger - p.trigger / 333, "%u", i);
+		KUNIT_EXPECT_LE_MSG(test, go[i].triggered,
+				    p.trigger + p.trigger / 333 + 32 * KB, "%u",
+				    i);
+		gh_pacer_start(&p, GH_PACER_NORMAL, 2, 0, &heap);
+		ratio = gh_fix_mul(10000, p.assist_work_per_byte);
+		KUNIT_EXPECT_GE_MSG(test, ratio + 1, go[i].ratio, "%u", i);
+		KUNIT_EXPECT_LE_MSG(test, ratio, go[i].ratio, "%u", i);
+		gh_pacer_end(&p, &r);
+		gh_pacer_commit(&p, go[i].marked, true, &no_memory);
+	}
+}
+
 static void expect_sane(struct kunit *test, const struct gh_pacer *p, u32 i)
 {
 	KUNIT_EXPECT_GE_MSG(test, p->goal, p->heap_marked, "%u", i);
@@ -565,6 +649,7 @@ static struct kunit_case gh_pacer_cases[] = {
 	KUNIT_CASE(gh_pacer_runway),
 	KUNIT_CASE(gh_pacer_sweep),
 	KUNIT_CASE(gh_pacer_traced),
+	KUNIT_CASE(gh_pacer_like_go),
 	KUNIT_CASE(gh_pacer_extremes),
 	{}
 };
