@@ -158,7 +158,6 @@ static void mark_period(struct sim *sim, const struct script *s)
 	sim->gc_cpu_ns += gh_fix_mul(ns * CPUS, u);
 	sim->black += allocated;
 	sim->heap.live += allocated;
-	sim->heap.scan += allocated * s->scannable / 1000;
 	if (sim->limiter) {
 		gh_limiter_add_assist(&sim->lim, gh_fix_mul(ns * CPUS, assist));
 		gh_limiter_update(&sim->lim, sim->now_ns);
