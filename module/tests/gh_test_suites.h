@@ -7,6 +7,9 @@ extern struct kunit_suite * const gh_test_gh_sizeclass_suite;
 extern struct kunit_suite * const gh_test_gh_pallocbits_suite;
 extern struct kunit_suite * const gh_test_gh_pagealloc_suite;
 extern struct kunit_suite * const gh_test_gh_pagecache_suite;
+extern struct kunit_suite * const gh_test_gh_limiter_suite;
+extern struct kunit_suite * const gh_test_gh_pacer_suite;
+extern struct kunit_suite * const gh_test_gh_pacer_sim_suite;
 extern struct kunit_suite * const gh_test_gh_roots_suite;
 extern struct kunit_suite * const gh_test_gh_layout_suite;
 extern struct kunit_suite * const gh_test_gh_heap_suite;
@@ -22,6 +25,9 @@ static struct kunit_suite * const * const suites[] = {
 	&gh_test_gh_pallocbits_suite,
 	&gh_test_gh_pagealloc_suite,
 	&gh_test_gh_pagecache_suite,
+	&gh_test_gh_limiter_suite,
+	&gh_test_gh_pacer_suite,
+	&gh_test_gh_pacer_sim_suite,
 	&gh_test_gh_roots_suite,
 	&gh_test_gh_layout_suite,
 	&gh_test_gh_heap_suite,
