@@ -40,159 +40,12 @@
  * With gh_heap.stop_the_world programs are kept from objects from setup to
  * termination, as debuggers of programs and of the collector may want it.
  *
- * The goal is Go's: what the last cycle found live, plus GOGC percent of it
- * and of the roots, at least 4 MiB scaled by GOGC; and no more than what the
- * memory limit leaves after metadata, with 3 % headroom; after the sweep, free
- * memory beyond the limit is given back. The cycle starts when
- * the goal is reached, since programs wait while it marks. A limit below the
- * live heap would make every allocation collect; the runway keeps the cost of
- * marking per byte allocated bounded, which is why the limit is soft.
+ * When a cycle starts, and how programs help, is told in gh_pace.c.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
 #include "gh_mutator.h"
 #include "gh_port.h"
-
-/* Least growth between two cycles: 1/16 of the live heap, 64 KiB. */
-#define GH_RUNWAY_DIV	16
-#define GH_RUNWAY_MIN	(64UL << 10)
-
-/* Bytes of everything but objects that the kernel gave to the heap. */
-static u64 metadata_bytes(struct gh_heap *heap)
-{
-	s64 sum = heap->pages.meta_bytes;
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		struct gh_stats *st = per_cpu_ptr(heap->stats, cpu);
-
-		sum += READ_ONCE(st->meta_bytes) + READ_ONCE(st->span_bytes);
-	}
-	return sum > 0 ? sum : 0;
-}
-
-/* GOGC's goal; U64_MAX when it is off. */
-static u64 percent_goal(struct gh_heap *heap, u64 marked, u64 root_bytes)
-{
-	u64 percent = heap->gc_percent;
-	u64 minimum, extra;
-
-	if (heap->gc_percent < 0)
-		return U64_MAX;
-	minimum = mul_u64_u64_div_u64(GH_HEAP_MINIMUM, percent, 100);
-	extra = mul_u64_u64_div_u64(marked + root_bytes, percent, 100);
-	return max(marked + extra, minimum);
-}
-
-/* The memory limit's goal; U64_MAX without one. */
-static u64 limit_goal(struct gh_heap *heap, u64 marked)
-{
-	u64 limit = heap->memory_limit;
-	u64 other, goal, headroom;
-
-	if (limit == S64_MAX)
-		return U64_MAX;
-	other = metadata_bytes(heap);
-	if (other >= limit)
-		return marked;
-	goal = limit - other;
-	headroom = max_t(u64, goal / 100 * GH_LIMIT_HEADROOM_PCT,
-			 GH_LIMIT_HEADROOM_MIN);
-	goal = goal > 2 * headroom ? goal - headroom : headroom;
-	return max(goal, marked);
-}
-
-/* Set goal and trigger from what the last cycle found. */
-static void commit_goal(struct gh_heap *heap, u64 marked, u64 root_bytes)
-{
-	u64 runway = max_t(u64, marked / GH_RUNWAY_DIV, GH_RUNWAY_MIN);
-	u64 goal = min(percent_goal(heap, marked, root_bytes),
-		       limit_goal(heap, marked));
-
-	if (goal != U64_MAX)
-		goal = max(goal, marked + runway);
-	WRITE_ONCE(heap->goal, goal);
-	WRITE_ONCE(heap->trigger, goal);
-	WRITE_ONCE(heap->hard_goal,
-		   goal == U64_MAX ? goal : goal + (goal - marked) / 4);
-}
-
-static u64 last_root_bytes(struct gh_heap *heap)
-{
-	struct gh_cycle c;
-
-	if (!gh_gc_get_cycle(heap, 0, &c))
-		return 0;
-	return c.stack_bytes + c.global_bytes;
-}
-
-/**
- * gh_gc_init() - give a new heap GOGC 100 and no limit
- * @heap: heap being made
- */
-void gh_gc_init(struct gh_heap *heap)
-{
-	heap->gc_percent = 100;
-	heap->memory_limit = S64_MAX;
-	commit_goal(heap, 0, 0);
-}
-
-/**
- * gh_gc_set_percent() - set GOGC
- * @heap: heap
- * @percent: 0 to GH_MAX_GC_PERCENT, or -1 for off
- *
- * Context: may sleep; heap->world not held.
- */
-void gh_gc_set_percent(struct gh_heap *heap, s64 percent)
-{
-	down_write(&heap->world);
-	percent = clamp_t(s64, percent, -1, GH_MAX_GC_PERCENT);
-	WRITE_ONCE(heap->gc_percent, percent);
-	commit_goal(heap, heap->heap_marked, last_root_bytes(heap));
-	up_write(&heap->world);
-}
-
-/**
- * gh_gc_set_limit() - set GOMEMLIMIT
- * @heap: heap
- * @limit: bytes, 0 to S64_MAX
- *
- * Context: may sleep; heap->world not held.
- */
-void gh_gc_set_limit(struct gh_heap *heap, s64 limit)
-{
-	down_write(&heap->world);
-	WRITE_ONCE(heap->memory_limit, limit);
-	commit_goal(heap, heap->heap_marked, last_root_bytes(heap));
-	up_write(&heap->world);
-}
-
-/**
- * gh_gc_triggered() - has an allocation to see to a cycle?
- * @heap: heap
- *
- * Context: heap->world held for reading, so that the phase does not change.
- * Return: true if a cycle is due, or has been for too long.
- */
-bool gh_gc_triggered(struct gh_heap *heap)
-{
-	u64 live = atomic64_read(&heap->heap_live);
-
-	if (READ_ONCE(heap->phase) == GH_PHASE_OFF)
-		return live >= READ_ONCE(heap->trigger);
-	return live >= READ_ONCE(heap->hard_goal);
-}
-
-/**
- * gh_gc_overdue() - has whoever allocates to wait for the cycle's end?
- * @heap: heap
- */
-bool gh_gc_overdue(struct gh_heap *heap)
-{
-	return (u64)atomic64_read(&heap->heap_live) >=
-	       READ_ONCE(heap->hard_goal);
-}
 
 static void mark_batches(struct gh_heap *heap, struct gh_mark *m)
 {
@@ -214,14 +67,17 @@ static void mark_setup(struct gh_heap *heap)
 
 	WRITE_ONCE(heap->phase, GH_PHASE_MARK);
 	gh_work_begin(heap);
+	gh_pace_limiter(heap, true);
+	gh_pace_start(heap, heap->stop_the_world);
 	gh_port_set_marking(heap, true);
 	if (heap->stop_the_world)
 		gh_port_hold_users(heap);
 	else
 		gh_port_sync_users(heap);
 	gh_mark_begin(m, heap);
+	m->background = true;
 	gh_mutator_begin_all(heap, m);
-	gh_mcache_mark_tiny(heap, m);
+	gh_mcache_begin_all(heap, m);
 	mark_batches(heap, m);
 }
 
@@ -261,8 +117,8 @@ static void mark_termination(struct gh_heap *heap, struct gh_cycle *c)
 	gh_work_end(heap, c);
 	WRITE_ONCE(heap->sweepgen, heap->sweepgen + 2);
 	WRITE_ONCE(heap->heap_marked, c->heap_marked);
-	atomic64_set(&heap->heap_live, c->heap_marked);
-	commit_goal(heap, c->heap_marked, c->stack_bytes + c->global_bytes);
+	gh_pace_end(heap, c);
+	gh_pace_limiter(heap, false);
 	gh_port_set_marking(heap, false);
 	WRITE_ONCE(heap->phase, GH_PHASE_OFF);
 }
@@ -309,7 +165,7 @@ static void publish_cycle(struct gh_heap *heap, struct gh_cycle *c)
 {
 	u64 total = ktime_get_ns() - heap->birth_ns;
 
-	heap->gc_cpu_ns += c->cpu_ns;
+	heap->gc_cpu_ns += c->cpu_ns + c->assist_ns + c->idle_ns;
 	heap->pause_ns += c->stopped_ns;
 	if (c->reason == GH_CYCLE_FORCED)
 		heap->nr_forced++;
@@ -338,7 +194,7 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 
 	c.start_ns = begin - heap->birth_ns;
 	c.heap_start = atomic64_read(&heap->heap_live);
-	c.goal = READ_ONCE(heap->goal);
+	c.goal = gh_pacer_goal(&heap->pace.pacer);
 	gh_sweep_all(heap);
 
 	marking = ktime_get_ns();
@@ -362,8 +218,8 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 /* Give back free memory that is beyond the memory limit. */
 static void release_to_limit(struct gh_heap *heap)
 {
-	u64 limit = READ_ONCE(heap->memory_limit);
-	u64 now = atomic64_read(&heap->mapped) + metadata_bytes(heap);
+	u64 limit = heap->pace.pacer.memory_limit;
+	u64 now = heap->pace.pacer.memory.mapped_ready;
 
 	if (now > limit)
 		gh_heap_release(heap, now - limit);
@@ -380,6 +236,7 @@ u64 gh_gc_sweep(struct gh_heap *heap)
 {
 	u64 freed = gh_sweep_all(heap);
 
+	gh_pace_swept(heap);
 	release_to_limit(heap);
 	return freed;
 }

@@ -189,7 +189,7 @@ struct gh_heap *gh_heap_create(const struct gh_config *cfg)
 		gh_heap_destroy(heap);
 		return ERR_PTR(err);
 	}
-	gh_gc_init(heap);
+	gh_pace_init(heap);
 	return heap;
 }
 

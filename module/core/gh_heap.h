@@ -3,6 +3,7 @@
 #define GH_HEAP_H
 
 #include "gh_mark.h"
+#include "gh_pace.h"
 #include "gh_pagealloc.h"
 #include "gh_types.h"
 
@@ -29,6 +30,7 @@ enum gh_phase {
  * @pages: pages taken from the page allocator
  * @tiny: offset of the current block of the tiny allocator, 0 without one
  * @tiny_used: bytes of it in use
+ * @credit: bytes that may be allocated without an assist, see gh_pace_pay()
  * @spans: by span class id, blocks of GH_MCACHE_BLOCK made on first use; each
  *	entry a span with gh_span.sweepgen == h + 3, or NULL
  */
@@ -38,6 +40,7 @@ struct gh_mcache {
 	struct gh_pagecache pages;
 	u64 tiny;
 	u32 tiny_used;
+	atomic64_t credit;
 	struct gh_span **spans[GH_MAX_SPANCLASSES / GH_MCACHE_BLOCK];
 };
 
@@ -79,6 +82,8 @@ struct gh_stats {
  * @term_ns: wall time of ending the cycle
  * @stopped_ns: @setup_ns and @term_ns
  * @cpu_ns: CPU time of the collector, up to the start of the sweep
+ * @assist_ns: CPU time of assists
+ * @idle_ns: CPU time of idle workers
  * @heap_start: live bytes at the start, as the pacer counts them
  * @heap_end: live bytes at the end of marking
  * @heap_marked: bytes found live, or allocated during the cycle
@@ -100,6 +105,8 @@ struct gh_cycle {
 	u64 term_ns;
 	u64 stopped_ns;
 	u64 cpu_ns;
+	u64 assist_ns;
+	u64 idle_ns;
 	u64 heap_start;
 	u64 heap_end;
 	u64 heap_marked;
@@ -171,11 +178,7 @@ struct gh_config {
  * @heap_live: bytes the pacer takes for live: marked ones and all slots given
  *	to mcaches since
  * @heap_marked: bytes the last cycle found live
- * @trigger: a cycle starts when @heap_live reaches it
- * @goal: heap goal
- * @hard_goal: allocations wait for the end of marking beyond it
- * @gc_percent: GOGC, -1 for off
- * @memory_limit: GOMEMLIMIT, S64_MAX for none
+ * @pace: goal, trigger, and what allocation does about them
  * @invalidptr: report bad references found in objects
  * @stop_the_world: mark with all programs held off
  * @work: what markers share
@@ -223,11 +226,7 @@ struct gh_heap {
 	u64 max_heap;
 	atomic64_t heap_live;
 	u64 heap_marked;
-	u64 trigger;
-	u64 goal;
-	u64 hard_goal;
-	s64 gc_percent;
-	s64 memory_limit;
+	struct gh_pace pace;
 	bool invalidptr;
 	bool stop_the_world;
 
@@ -349,7 +348,7 @@ int gh_malloc(struct gh_heap *heap, u32 layout, u64 bytes, u32 count,
 int gh_malloc_make_room(struct gh_heap *heap, u64 bytes, int why, int *tries);
 void gh_span_zero(struct gh_heap *heap, struct gh_span *s, u32 idx, u32 n);
 void gh_mcache_flush(struct gh_heap *heap, int cpu);
-void gh_mcache_mark_tiny(struct gh_heap *heap, struct gh_mark *m);
+void gh_mcache_begin_all(struct gh_heap *heap, struct gh_mark *m);
 void gh_mcache_flush_all(struct gh_heap *heap);
 
 /* Sweeper; module/core/gh_sweep.c */
@@ -358,14 +357,9 @@ void gh_sweep_own(struct gh_heap *heap, struct gh_span *s);
 u64 gh_sweep_all(struct gh_heap *heap);
 
 /* Cycle; module/core/gh_gc.c */
-void gh_gc_init(struct gh_heap *heap);
-bool gh_gc_triggered(struct gh_heap *heap);
-bool gh_gc_overdue(struct gh_heap *heap);
 void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason);
 u64 gh_gc_sweep(struct gh_heap *heap);
 bool gh_gc_get_cycle(struct gh_heap *heap, u64 cycle, struct gh_cycle *c);
-void gh_gc_set_percent(struct gh_heap *heap, s64 percent);
-void gh_gc_set_limit(struct gh_heap *heap, s64 limit);
 
 /* Validator; module/core/gh_check.c */
 const char *gh_check_heap(struct gh_heap *heap);

@@ -40,6 +40,7 @@ struct alloc_ctx {
 	u32 count;
 	bool tiny;			/* may share a slot */
 	bool collect;			/* stop when a cycle is due */
+	u64 bytes_taken;		/* of spans, to be paid for */
 };
 
 /**
@@ -176,7 +177,7 @@ static s64 free_bytes(const struct gh_span *s)
 
 /* Exchange the mcache's span, which has no free slot, for one that has. */
 static int refill(struct gh_heap *heap, struct gh_mcache *mc,
-		  struct gh_spanclass *sc, struct gh_span **place)
+		  struct alloc_ctx *ctx, struct gh_span **place)
 {
 	struct gh_span *s;
 
@@ -184,11 +185,12 @@ static int refill(struct gh_heap *heap, struct gh_mcache *mc,
 		gh_central_uncache_span(heap, *place);
 		*place = NULL;
 	}
-	s = gh_central_cache_span(heap, mc, sc);
+	s = gh_central_cache_span(heap, mc, ctx->sc);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	*place = s;
-	atomic64_add(free_bytes(s), &heap->heap_live);
+	gh_pace_add(heap, free_bytes(s), s->noscan);
+	ctx->bytes_taken += free_bytes(s);
 	return 0;
 }
 
@@ -236,7 +238,7 @@ static int alloc_small(struct gh_heap *heap, struct gh_mcache *mc,
 			return 0;
 		if (ctx->collect && gh_gc_triggered(heap))
 			return -EAGAIN;
-		err = refill(heap, mc, ctx->sc, place);
+		err = refill(heap, mc, ctx, place);
 		if (err)
 			return err;
 	}
@@ -315,7 +317,8 @@ static int alloc_large(struct gh_heap *heap, struct alloc_ctx *ctx,
 		s->alloc_cache = 0;
 		/* Pairs with the load in gh_span_slot_allocated(). */
 		smp_store_release(&s->freeindex, 1);
-		atomic64_add(s->elemsize, &heap->heap_live);
+		gh_pace_add(heap, s->elemsize, s->noscan);
+		ctx->bytes_taken += s->elemsize;
 		gh_stat_add(heap, mallocs[0], 1);
 		gh_stat_add(heap, large_alloc_bytes, s->elemsize);
 		batch_add(heap, b, s->base);
@@ -344,13 +347,17 @@ static int alloc_cached(struct gh_heap *heap, struct alloc_ctx *ctx,
 static int alloc_once(struct gh_heap *heap, struct alloc_ctx *ctx,
 		      struct gh_batch *b)
 {
+	struct gh_mcache *mc = per_cpu_ptr(heap->mcaches,
+					   raw_smp_processor_id());
 	int err;
 
 	down_read(&heap->world);
+	ctx->bytes_taken = 0;
 	if (ctx->sc->sizeclass)
 		err = alloc_cached(heap, ctx, b);
 	else
 		err = alloc_large(heap, ctx, b);
+	gh_pace_pay(heap, &mc->credit, ctx->bytes_taken);
 	up_read(&heap->world);
 	return err;
 }
@@ -486,7 +493,7 @@ static void flush_spans(struct gh_heap *heap, struct gh_mcache *mc)
 			if (!s)
 				continue;
 			mc->spans[i][j] = NULL;
-			atomic64_sub(free_bytes(s), &heap->heap_live);
+			gh_pace_add(heap, -free_bytes(s), s->noscan);
 			gh_central_uncache_span(heap, s);
 		}
 	}
@@ -516,15 +523,14 @@ void gh_mcache_flush(struct gh_heap *heap, int cpu)
 }
 
 /**
- * gh_mcache_mark_tiny() - keep the blocks that tiny objects still go into
+ * gh_mcache_begin_all() - let marking begin for all mcaches
  * @heap: heap
- * @m: marker
+ * @m: marker; takes the blocks that tiny objects still go into: all that is in
+ *	such a block may be dead, and the next object to come into it will not be
  *
- * All that is in such a block may be dead, and the next object to come into it
- * will not be.
  * Context: may sleep; heap->world held for writing.
  */
-void gh_mcache_mark_tiny(struct gh_heap *heap, struct gh_mark *m)
+void gh_mcache_begin_all(struct gh_heap *heap, struct gh_mark *m)
 {
 	int cpu;
 
@@ -534,6 +540,7 @@ void gh_mcache_mark_tiny(struct gh_heap *heap, struct gh_mark *m)
 
 		if (mc->tiny)
 			gh_mark_words(m, &ref, 1, NULL, 0, GH_ROOT_BATCH);
+		atomic64_set(&mc->credit, 0);
 	}
 }
 

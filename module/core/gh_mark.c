@@ -52,6 +52,7 @@
 #include "gh_heap.h"
 #include "gh_port.h"
 
+#define REPORT_BYTES	(64UL << 10)	/* scanned before it is told */
 #define PREFETCH_MAX	16	/* objects of a word prefetched at once */
 #define RESCHED_WORDS	65536	/* words of a large object between breaks */
 #define OBLET_BYTES	(128UL << 10)	/* scanned at a time, as in Go */
@@ -611,16 +612,21 @@ void gh_mark_shade(struct gh_heap *heap, const u64 *refs, u64 nr)
  */
 u64 gh_mark_drain(struct gh_mark *m, u64 budget)
 {
-	u64 before = m->scanned;
 	struct gh_span *s;
+	u64 done = 0;
 
-	while (m->scanned - before < budget && (s = next_span(m))) {
+	while (done < budget && (s = next_span(m))) {
+		u64 before = m->scanned;
+
 		scan_span(m, s);
+		done += m->scanned - before;
+		if (m->scanned >= REPORT_BYTES)
+			gh_work_report(m);
 		if (m->head && gh_work_hungry(&m->heap->work))
 			gh_work_give(m);
 		cond_resched();
 	}
-	return m->scanned - before;
+	return done;
 }
 
 /**

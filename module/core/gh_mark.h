@@ -85,6 +85,7 @@ struct gh_pending {
  * @words: references whose bitmap word is being fetched
  * @window: spans whose first objects are being fetched
  * @win: moves on with every span put in @window
+ * @background: a collector thread, which others may take the work of
  * @bytes: bytes of slots marked and not reported yet
  * @scanned: bytes of slots scanned, likewise
  * @invalid: bad references, likewise
@@ -107,6 +108,7 @@ struct gh_mark {
 	struct gh_pending words[GH_MARK_RING];
 	struct gh_span *window[GH_MARK_WINDOW];
 	u32 win;
+	bool background;
 	u64 bytes;
 	u64 scanned;
 	u64 invalid;
@@ -120,6 +122,7 @@ void gh_work_begin(struct gh_heap *heap);
 void gh_work_end(struct gh_heap *heap, struct gh_cycle *c);
 void gh_work_join(struct gh_mark *m);
 void gh_work_leave(struct gh_mark *m);
+void gh_work_report(struct gh_mark *m);
 void gh_work_give(struct gh_mark *m);
 void gh_work_share(struct gh_mark *m, struct gh_span *s);
 bool gh_work_take(struct gh_mark *m);

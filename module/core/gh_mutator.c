@@ -235,7 +235,7 @@ static void return_span(struct gh_heap *heap, struct gh_span *s)
 	s->alloc_cache = i < s->nelems ? ~s->bits[i / 64].half[half] >> i % 64 :
 					 0;
 	list_del_init(&s->node);
-	atomic64_sub(free_bytes(s), &heap->heap_live);
+	gh_pace_add(heap, -free_bytes(s), s->noscan);
 	gh_central_uncache_span(heap, s);
 }
 
@@ -325,9 +325,12 @@ static struct gh_span *cache_span(struct gh_heap *heap, struct gh_spanclass *sc)
 	return s;
 }
 
-/* Grant as many words as the lease wants, or as there are. */
+/*
+ * Grant as many words as the lease wants, or as there are. @taken: bytes of the
+ * spans that were taken for it.
+ */
 static int fill(struct gh_heap *heap, struct gh_lease *l,
-		struct gh_slots *slots, bool collect)
+		struct gh_slots *slots, bool collect, u64 *taken)
 {
 	while (l->nr < l->want) {
 		struct gh_span *s = NULL;
@@ -342,7 +345,8 @@ static int fill(struct gh_heap *heap, struct gh_lease *l,
 		if (IS_ERR(s))
 			return l->nr ? 0 : PTR_ERR(s);
 		list_add_tail(&s->node, &l->spans);
-		atomic64_add(free_bytes(s), &heap->heap_live);
+		gh_pace_add(heap, free_bytes(s), s->noscan);
+		*taken += free_bytes(s);
 	}
 	return 0;
 }
@@ -353,17 +357,20 @@ static int refill_once(struct gh_heap *heap, struct gh_mutator *mut, u32 index,
 {
 	struct gh_lease *l;
 	int err = -ENOMEM;
+	u64 taken = 0;
 
 	down_read(&heap->world);
 	if (gh_mutator_page(heap, mut, 1 + index / GH_LEASES_PER_PAGE)) {
 		mutex_lock(&mut->lock);
 		l = open_lease(heap, mut, index, sc);
 		if (l)
-			err = fill(heap, l, slots_of(mut, index), collect);
+			err = fill(heap, l, slots_of(mut, index), collect,
+				   &taken);
 		if (!err)
 			out->words = l->nr;
 		mutex_unlock(&mut->lock);
 	}
+	gh_pace_pay(heap, &mut->credit, taken);
 	up_read(&heap->world);
 	return err;
 }
@@ -478,6 +485,7 @@ void gh_mutator_begin_all(struct gh_heap *heap, struct gh_mark *m)
 		mutex_lock(&mut->lock);
 		blacken(heap, mut);
 		drain(mut, m);
+		atomic64_set(&mut->credit, 0);
 		mutex_unlock(&mut->lock);
 		gh_mark_words(m, &tiny, 1, NULL, 0, GH_ROOT_BATCH);
 	}

@@ -82,6 +82,7 @@ struct gh_lease {
  * @lock: protects all below; inside of gh_heap.world and mutators_lock
  * @nr_leases: length of @leases
  * @generation: last value written to gh_control.generation
+ * @credit: bytes it may take without an assist, see gh_pace_pay()
  * @drained: entries of gh_control.barrier that have been taken as roots
  * @pages: kernel addresses of the shared OS pages, NULL where not made yet;
  *	published with smp_store_release()
@@ -92,6 +93,7 @@ struct gh_mutator {
 	struct mutex lock;
 	u32 nr_leases;
 	u64 generation;
+	atomic64_t credit;
 	u32 drained;
 	void *pages[1 + GH_MAX_LEASES / GH_LEASES_PER_PAGE];
 	struct gh_lease *leases[GH_MAX_LEASES];

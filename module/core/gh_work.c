@@ -21,7 +21,8 @@
  * so the collector looks with programs held off (gh_heap.world, write), when none
  * of them can be a marker, and if there is any lets them go and goes on.
  *
- * What markers count they report whenever they wait or leave.
+ * What markers count they report whenever they wait or leave, and after each
+ * 64 KiB.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
@@ -109,6 +110,8 @@ static void report(struct gh_work *w, struct gh_mark *m)
 	u32 i;
 
 	lockdep_assert_held(&w->lock);
+	if (m->background)
+		atomic64_add(m->scanned, &m->heap->pace.credit);
 	w->bytes += m->bytes;
 	WRITE_ONCE(w->scanned, w->scanned + m->scanned);
 	w->invalid += m->invalid;
@@ -121,6 +124,19 @@ static void report(struct gh_work *w, struct gh_mark *m)
 		w->root_bytes[i] += m->root_bytes[i];
 		m->root_bytes[i] = 0;
 	}
+}
+
+/**
+ * gh_work_report() - add what a marker has counted
+ * @m: marker
+ */
+void gh_work_report(struct gh_mark *m)
+{
+	struct gh_work *w = &m->heap->work;
+
+	spin_lock(&w->lock);
+	report(w, m);
+	spin_unlock(&w->lock);
 }
 
 /* Move the marker's queue to the shared one. */

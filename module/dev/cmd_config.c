@@ -101,9 +101,9 @@ static s64 get_param(struct goheap_file *gf, u32 id)
 	lockdep_assert_held(&gf->lock);
 	switch (id) {
 	case GOHEAP_PARAM_GC_PERCENT:
-		return heap ? heap->gc_percent : c->gc_percent;
+		return heap ? heap->pace.pacer.gc_percent : c->gc_percent;
 	case GOHEAP_PARAM_MEMORY_LIMIT:
-		return heap ? heap->memory_limit : c->memory_limit;
+		return heap ? (s64)heap->pace.pacer.memory_limit : c->memory_limit;
 	case GOHEAP_PARAM_MAX_HEAP:
 		return heap ? heap->max_heap : c->max_heap;
 	case GOHEAP_PARAM_GCTRACE:

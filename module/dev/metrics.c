@@ -107,9 +107,9 @@ void goheap_view_read(struct goheap_file *gf, struct goheap_view *v)
 	v->stack_scan = c.stack_bytes;
 	v->global_scan = c.global_bytes;
 	v->stacks = goheap_stack_bytes(gf);
-	v->gc_percent = heap ? READ_ONCE(heap->gc_percent) :
+	v->gc_percent = heap ? READ_ONCE(heap->pace.pacer.gc_percent) :
 			       READ_ONCE(gf->config.gc_percent);
-	v->memory_limit = heap ? READ_ONCE(heap->memory_limit) :
+	v->memory_limit = heap ? READ_ONCE(heap->pace.pacer.memory_limit) :
 				 READ_ONCE(gf->config.memory_limit);
 	v->nr_cpus = num_online_cpus();
 }

@@ -134,7 +134,7 @@ static void sum_cycles(struct gh_heap *heap, struct goheap_stats *st)
 
 	st->heap_live = positive(atomic64_read(&heap->heap_live));
 	st->heap_marked = READ_ONCE(heap->heap_marked);
-	st->next_gc = READ_ONCE(heap->goal);
+	st->next_gc = gh_pacer_goal(&heap->pace.pacer);
 	st->pause_total_ns = READ_ONCE(heap->pause_ns);
 	st->gc_cpu_ns = READ_ONCE(heap->gc_cpu_ns);
 	st->num_forced_gc = READ_ONCE(heap->nr_forced);

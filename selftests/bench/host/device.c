@@ -198,12 +198,12 @@ static int cmd_param(struct host_heap *hh, void *arg)
 
 	switch (p->id) {
 	case GOHEAP_PARAM_GC_PERCENT:
-		p->old = heap->gc_percent;
+		p->old = heap->pace.pacer.gc_percent;
 		if (set)
 			gh_gc_set_percent(heap, p->value);
 		return 0;
 	case GOHEAP_PARAM_MEMORY_LIMIT:
-		p->old = heap->memory_limit;
+		p->old = heap->pace.pacer.memory_limit;
 		if (set)
 			gh_gc_set_limit(heap, p->value);
 		return 0;
@@ -229,7 +229,7 @@ static int cmd_stats(struct host_heap *hh, void *arg)
 		.heap_live = atomic64_read(&heap->heap_live),
 		.heap_marked = heap->heap_marked,
 		.heap_sys = atomic64_read(&heap->mapped),
-		.next_gc = heap->goal,
+		.next_gc = gh_pacer_goal(&heap->pace.pacer),
 		.pause_total_ns = heap->pause_ns,
 		.gc_cpu_ns = heap->gc_cpu_ns,
 		.num_gc = heap->nr_cycles,

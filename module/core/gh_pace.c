@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Between the heap and its pacer: what the pacer is told, and what allocation
+ * does about its answers.
+ *
+ * The pacer (gh_pacer.c) and the limiter (gh_limiter.c) are arithmetic. They are
+ * told how the heap stands at the start and at the end of each marking, and
+ * while it goes on whenever a span is taken for allocation.
+ *
+ * Allocation has to do with it in three ways.
+ *
+ * - heap_live goes up when a span is taken. At the trigger a cycle is asked for,
+ *   and nobody waits for it.
+ * - Whoever takes a span while objects are being marked is in debt for its bytes
+ *   and pays with marking (an assist), unless collector threads have done more
+ *   than their share, which is there for everybody to take (gh_pace.credit). What
+ *   was paid in advance is kept with the mutator or the mcache. The ratio is such
+ *   that marking is over when the heap reaches its goal.
+ * - A tenth beyond the goal whoever allocates waits for the end of marking. That
+ *   only happens if the collector does not get the CPU, or objects die so slowly
+ *   that there is nothing to assist with.
+ *
+ * The second and the third are off while the limiter says that the collector has
+ * had half of the CPU time: a heap that cannot be kept within the memory limit is
+ * to be slow, but not to stand still.
+ *
+ * A limit below the live heap, or GOGC=0, has the trigger where the last cycle
+ * ended. A cycle for each span would do no good; the heap grows by 64 KiB or by
+ * 1/64 first.
+ */
+#include "gh_internal.h"
+#include "gh_heap.h"
+#include "gh_port.h"
+
+#define GROWTH_MIN	(64UL << 10)
+#define GROWTH_DIV	64
+
+/* Beyond the goal: a tenth as Go's hard goal, but room for some spans. */
+#define OVERDUE_MIN	(256UL << 10)
+#define OVERDUE_DIV	10
+
+/* Bytes scanned between two looks whether the caller is being killed. */
+#define ASSIST_STEP	(1UL << 20)
+
+/* Bytes of everything but objects that the kernel gave to the heap. */
+static u64 metadata_bytes(struct gh_heap *heap)
+{
+	s64 sum = READ_ONCE(heap->pages.meta_bytes);
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct gh_stats *st = per_cpu_ptr(heap->stats, cpu);
+
+		sum += READ_ONCE(st->meta_bytes) + READ_ONCE(st->span_bytes);
+	}
+	return max_t(s64, sum, 0);
+}
+
+static u64 inuse_bytes(struct gh_heap *heap)
+{
+	s64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(heap->stats, cpu)->inuse_pages);
+	return max_t(s64, sum, 0) << GH_PAGE_SHIFT;
+}
+
+/* @alloc: bytes of objects, live or not yet swept. */
+static struct gh_pacer_memory memory_of(struct gh_heap *heap, u64 alloc)
+{
+	u64 mapped = atomic64_read(&heap->mapped);
+	u64 inuse = inuse_bytes(heap);
+
+	return (struct gh_pacer_memory) {
+		.mapped_ready = mapped + metadata_bytes(heap),
+		.heap_free = mapped > inuse ? mapped - inuse : 0,
+		.heap_alloc = alloc,
+	};
+}
+
+static u64 heap_live(struct gh_heap *heap)
+{
+	return max_t(s64, atomic64_read(&heap->heap_live), 0);
+}
+
+static struct gh_pacer_heap heap_of(struct gh_heap *heap)
+{
+	struct gh_work *w = &heap->work;
+
+	return (struct gh_pacer_heap) {
+		.live = heap_live(heap),
+		.scan = max_t(s64, atomic64_read(&heap->pace.heap_scan), 0),
+		.max_stack = READ_ONCE(w->root_bytes[GH_ROOT_STACK]),
+		.globals = READ_ONCE(w->root_bytes[GH_ROOT_HANDLE]) +
+			   READ_ONCE(w->root_bytes[GH_ROOT_STATIC]),
+	};
+}
+
+static struct gh_pacer_work work_of(struct gh_heap *heap)
+{
+	struct gh_work *w = &heap->work;
+
+	return (struct gh_pacer_work) {
+		.heap = READ_ONCE(w->scanned),
+		.stack = READ_ONCE(w->root_bytes[GH_ROOT_STACK]),
+		.globals = READ_ONCE(w->root_bytes[GH_ROOT_HANDLE]) +
+			   READ_ONCE(w->root_bytes[GH_ROOT_STATIC]),
+	};
+}
+
+static void commit(struct gh_heap *heap, bool sweep_done, u64 alloc)
+{
+	struct gh_pacer_memory mem = memory_of(heap, alloc);
+	struct gh_pacer *p = &heap->pace.pacer;
+
+	gh_pacer_commit(p, heap_live(heap), sweep_done, &mem);
+	gh_pacer_pace_sweep(p, heap_live(heap),
+			    sweep_done ? 0 : inuse_bytes(heap) >> GH_PAGE_SHIFT,
+			    0);
+}
+
+/**
+ * gh_pace_init() - give a new heap GOGC 100 and no limit
+ * @heap: heap being made
+ */
+void gh_pace_init(struct gh_heap *heap)
+{
+	struct gh_pace *p = &heap->pace;
+
+	spin_lock_init(&p->lock);
+	gh_pacer_init(&p->pacer, 100, S64_MAX);
+	gh_limiter_init(&p->limiter, num_online_cpus(), ktime_get_ns());
+	commit(heap, true, 0);
+}
+
+/* A knob was turned. World held for writing. */
+static void apply(struct gh_heap *heap)
+{
+	struct gh_pacer_heap h = heap_of(heap);
+	struct gh_pacer_work w = work_of(heap);
+
+	commit(heap, true, heap_live(heap));
+	if (heap->pace.pacer.marking)
+		gh_pacer_revise(&heap->pace.pacer, &h, &w);
+}
+
+/**
+ * gh_gc_set_percent() - set GOGC
+ * @heap: heap
+ * @percent: 0 to GH_MAX_GC_PERCENT, or -1 for off
+ *
+ * Context: may sleep; heap->world not held.
+ */
+void gh_gc_set_percent(struct gh_heap *heap, s64 percent)
+{
+	down_write(&heap->world);
+	percent = clamp_t(s64, percent, -1, GH_MAX_GC_PERCENT);
+	gh_pacer_set_percent(&heap->pace.pacer, percent);
+	apply(heap);
+	up_write(&heap->world);
+}
+
+/**
+ * gh_gc_set_limit() - set GOMEMLIMIT
+ * @heap: heap
+ * @limit: bytes, 0 to S64_MAX
+ *
+ * Context: may sleep; heap->world not held.
+ */
+void gh_gc_set_limit(struct gh_heap *heap, s64 limit)
+{
+	down_write(&heap->world);
+	gh_pacer_set_limit(&heap->pace.pacer, limit);
+	apply(heap);
+	up_write(&heap->world);
+}
+
+/**
+ * gh_pace_limiter() - the collector begins or ends to take CPU time
+ * @heap: heap
+ * @marking: it begins
+ *
+ * Context: world held for writing.
+ */
+void gh_pace_limiter(struct gh_heap *heap, bool marking)
+{
+	struct gh_limiter *l = &heap->pace.limiter;
+	u64 now = ktime_get_ns();
+
+	spin_lock(&heap->pace.lock);
+	if (!marking && l->nr_cpus != num_online_cpus())
+		gh_limiter_reset_capacity(l, num_online_cpus(), now);
+	gh_limiter_start_transition(l, marking, heap->nr_cycles + 1, now);
+	gh_limiter_finish_transition(l, ktime_get_ns());
+	spin_unlock(&heap->pace.lock);
+}
+
+/**
+ * gh_pace_start() - marking begins
+ * @heap: heap
+ * @stopped: with the world stopped
+ *
+ * Context: world held for writing, gh_work_begin() has been called.
+ */
+void gh_pace_start(struct gh_heap *heap, bool stopped)
+{
+	struct gh_pacer_heap h = heap_of(heap);
+	struct gh_pace *p = &heap->pace;
+
+	lockdep_assert_held_write(&heap->world);
+	atomic64_set(&p->credit, 0);
+	atomic64_set(&p->assist_ns, 0);
+	atomic64_set(&p->idle_ns, 0);
+	gh_pacer_start(&p->pacer, stopped ? GH_PACER_STW : GH_PACER_NORMAL,
+		       num_online_cpus(), ktime_get_ns(), &h);
+}
+
+/**
+ * gh_pace_revise() - marking or allocation has gone on
+ * @heap: heap
+ *
+ * Context: world held for reading, gh_heap.phase is GH_PHASE_MARK.
+ */
+void gh_pace_revise(struct gh_heap *heap)
+{
+	struct gh_pace *p = &heap->pace;
+	struct gh_pacer_heap h;
+	struct gh_pacer_work w;
+	u64 now = ktime_get_ns();
+
+	if (!spin_trylock(&p->lock))
+		return;
+	h = heap_of(heap);
+	w = work_of(heap);
+	gh_pacer_revise(&p->pacer, &h, &w);
+	if (gh_limiter_need_update(&p->limiter, now))
+		gh_limiter_update(&p->limiter, now);
+	spin_unlock(&p->lock);
+}
+
+/**
+ * gh_pace_end() - marking is over
+ * @heap: heap
+ * @c: what it has found
+ *
+ * Context: world held for writing; heap->heap_live is still as at the end of
+ * marking and becomes what is live.
+ */
+void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c)
+{
+	struct gh_pace *p = &heap->pace;
+	struct gh_pacer_result r = {
+		.now_ns = ktime_get_ns(),
+		.assist_ns = atomic64_read(&p->assist_ns),
+		.idle_ns = atomic64_read(&p->idle_ns),
+		.heap_live = heap_live(heap),
+		.heap_marked = c->heap_marked,
+		.work = work_of(heap),
+	};
+
+	lockdep_assert_held_write(&heap->world);
+	c->assist_ns = r.assist_ns;
+	c->idle_ns = r.idle_ns;
+	gh_pacer_end(&p->pacer, &r);
+	atomic64_set(&heap->heap_live, c->heap_marked);
+	atomic64_set(&p->heap_scan, c->scanned);
+	commit(heap, false, r.heap_live);
+}
+
+/**
+ * gh_pace_swept() - nothing is left to sweep
+ * @heap: heap
+ *
+ * Context: may sleep; world not held.
+ */
+void gh_pace_swept(struct gh_heap *heap)
+{
+	struct gh_pacer_memory mem;
+
+	down_write(&heap->world);
+	mem = memory_of(heap, heap_live(heap));
+	gh_pacer_sweep_done(&heap->pace.pacer, heap_live(heap), 0);
+	gh_pacer_set_memory(&heap->pace.pacer, &mem);
+	up_write(&heap->world);
+}
+
+/**
+ * gh_pace_add() - slots have been taken for allocation, or given back
+ * @heap: heap
+ * @bytes: how many bytes; less than 0: given back
+ * @noscan: without references
+ */
+void gh_pace_add(struct gh_heap *heap, s64 bytes, bool noscan)
+{
+	atomic64_add(bytes, &heap->heap_live);
+	if (!noscan)
+		atomic64_add(bytes, &heap->pace.heap_scan);
+}
+
+/* Take of what collector threads have done. */
+static u64 steal(struct gh_pace *p, u64 work)
+{
+	s64 have = atomic64_read(&p->credit);
+	u64 n = have > 0 ? min_t(u64, have, work) : 0;
+
+	/* Another may have taken it as well: a little less is done then. */
+	if (n)
+		atomic64_sub(n, &p->credit);
+	return n;
+}
+
+/* Mark until so many bytes have been scanned, or there are no more. */
+static u64 assist(struct gh_heap *heap, u64 work)
+{
+	struct gh_pace *p = &heap->pace;
+	u64 since = ktime_get_ns(), done = 0, n;
+	struct gh_mark m;
+
+	gh_mark_begin(&m, heap);
+	do {
+		n = gh_mark_drain(&m, min_t(u64, work - done, ASSIST_STEP));
+		done += n;
+	} while (n && done < work && !fatal_signal_pending(current));
+	gh_mark_finish(&m);
+	n = ktime_get_ns() - since;
+	atomic64_add(n, &p->assist_ns);
+	spin_lock(&p->lock);
+	gh_limiter_add_assist(&p->limiter, n);
+	spin_unlock(&p->lock);
+	return done;
+}
+
+/**
+ * gh_pace_pay() - pay for slots with marking
+ * @heap: heap
+ * @credit: of whoever has taken them, bytes; set to 0 when marking begins
+ * @bytes: how many
+ *
+ * Context: may sleep; heap->world held for reading, no other lock.
+ */
+void gh_pace_pay(struct gh_heap *heap, atomic64_t *credit, u64 bytes)
+{
+	struct gh_pace *p = &heap->pace;
+	u64 work, done;
+	s64 have;
+
+	lockdep_assert_held_read(&heap->world);
+	if (READ_ONCE(heap->phase) != GH_PHASE_MARK || !bytes)
+		return;
+	gh_pace_revise(heap);
+	have = atomic64_sub_return(bytes, credit);
+	if (have >= 0 || gh_limiter_limiting(&p->limiter))
+		return;
+	work = gh_pacer_assist_work(&p->pacer, -have);
+	done = steal(p, work);
+	if (done < work)
+		done += assist(heap, work - done);
+	atomic64_add(gh_pacer_assist_bytes(&p->pacer, done), credit);
+}
+
+/**
+ * gh_gc_triggered() - has an allocation to see to a cycle?
+ * @heap: heap
+ *
+ * Context: heap->world held for reading, so that the phase does not change.
+ * Return: true if a cycle is due, or has been for too long.
+ */
+bool gh_gc_triggered(struct gh_heap *heap)
+{
+	u64 marked = READ_ONCE(heap->heap_marked);
+	u64 least = marked + max_t(u64, marked / GROWTH_DIV, GROWTH_MIN);
+
+	if (READ_ONCE(heap->phase) != GH_PHASE_OFF)
+		return gh_gc_overdue(heap);
+	return heap_live(heap) >= max(gh_pacer_trigger(&heap->pace.pacer),
+				      least);
+}
+
+/**
+ * gh_gc_overdue() - has whoever allocates to wait for the cycle's end?
+ * @heap: heap
+ */
+bool gh_gc_overdue(struct gh_heap *heap)
+{
+	u64 goal = max(gh_pacer_goal(&heap->pace.pacer),
+		       READ_ONCE(heap->heap_marked));
+	u64 hard = goal + max_t(u64, goal / OVERDUE_DIV, OVERDUE_MIN);
+
+	return hard > goal && heap_live(heap) >= hard &&
+	       !gh_limiter_limiting(&heap->pace.limiter);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef GH_PACE_H
+#define GH_PACE_H
+
+#include "gh_limiter.h"
+#include "gh_pacer.h"
+
+struct gh_cycle;
+struct gh_heap;
+
+/**
+ * struct gh_pace - how a heap keeps to its goal
+ * @lock: protects @pacer while objects are being marked, and @limiter; otherwise
+ *	@pacer changes with gh_heap.world held for writing
+ * @pacer: goal, trigger, assist ratio
+ * @limiter: share of CPU time that the collector has had
+ * @heap_scan: of gh_heap.heap_live, bytes of objects with references
+ * @credit: bytes that collector threads have scanned in this cycle and nobody has
+ *	taken for an assist yet
+ * @assist_ns: CPU time of assists in this cycle
+ * @idle_ns: CPU time of idle workers in this cycle
+ */
+struct gh_pace {
+	spinlock_t lock;		/* pacer while marking, limiter */
+	struct gh_pacer pacer;
+	struct gh_limiter limiter;
+	atomic64_t heap_scan;
+	atomic64_t credit;
+	atomic64_t assist_ns;
+	atomic64_t idle_ns;
+};
+
+void gh_pace_init(struct gh_heap *heap);
+void gh_pace_start(struct gh_heap *heap, bool stopped);
+void gh_pace_revise(struct gh_heap *heap);
+void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c);
+void gh_pace_swept(struct gh_heap *heap);
+void gh_pace_limiter(struct gh_heap *heap, bool marking);
+
+void gh_pace_add(struct gh_heap *heap, s64 bytes, bool noscan);
+void gh_pace_pay(struct gh_heap *heap, atomic64_t *credit, u64 bytes);
+bool gh_gc_triggered(struct gh_heap *heap);
+bool gh_gc_overdue(struct gh_heap *heap);
+
+void gh_gc_set_percent(struct gh_heap *heap, s64 percent);
+void gh_gc_set_limit(struct gh_heap *heap, s64 limit);
+
+#endif /* GH_PACE_H */
