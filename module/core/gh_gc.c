@@ -32,10 +32,15 @@
 #define GH_RUNWAY_DIV	16
 #define GH_RUNWAY_MIN	(64UL << 10)
 
-/* Bytes of everything but objects that the kernel gave to the heap. */
-static u64 metadata_bytes(struct gh_heap *heap)
+/**
+ * gh_metadata_bytes() - memory of everything but objects
+ * @heap: heap
+ *
+ * Return: bytes that the kernel gave to the heap.
+ */
+u64 gh_metadata_bytes(struct gh_heap *heap)
 {
-	s64 sum = heap->pages.meta_bytes;
+	s64 sum = READ_ONCE(heap->pages.meta_bytes);
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
@@ -67,7 +72,7 @@ static u64 limit_goal(struct gh_heap *heap, u64 marked)
 
 	if (limit == S64_MAX)
 		return U64_MAX;
-	other = metadata_bytes(heap);
+	other = gh_metadata_bytes(heap);
 	if (other >= limit)
 		return marked;
 	goal = limit - other;
@@ -88,6 +93,7 @@ static void commit_goal(struct gh_heap *heap, u64 marked, u64 root_bytes)
 		goal = max(goal, marked + runway);
 	WRITE_ONCE(heap->goal, goal);
 	WRITE_ONCE(heap->trigger, goal);
+	gh_scavenge_commit(heap);
 }
 
 static u64 last_root_bytes(struct gh_heap *heap)
@@ -193,6 +199,7 @@ static void mark_termination(struct gh_heap *heap, struct gh_cycle *c)
 	WRITE_ONCE(heap->sweepgen, heap->sweepgen + 2);
 	WRITE_ONCE(heap->heap_marked, c->heap_marked);
 	atomic64_set(&heap->heap_live, c->heap_marked);
+	gh_scavenge_end_cycle(heap);
 	commit_goal(heap, c->heap_marked, c->stack_bytes + c->global_bytes);
 	gh_port_set_marking(heap, false);
 	WRITE_ONCE(heap->phase, GH_PHASE_OFF);
@@ -260,7 +267,7 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 static void release_to_limit(struct gh_heap *heap)
 {
 	u64 limit = READ_ONCE(heap->memory_limit);
-	u64 now = atomic64_read(&heap->mapped) + metadata_bytes(heap);
+	u64 now = atomic64_read(&heap->mapped) + gh_metadata_bytes(heap);
 
 	if (now > limit)
 		gh_heap_release(heap, now - limit);
@@ -278,6 +285,7 @@ u64 gh_gc_sweep(struct gh_heap *heap)
 	u64 freed = gh_sweep_all(heap);
 
 	release_to_limit(heap);
+	gh_scavenge_swept(heap);
 	return freed;
 }
 

@@ -3,6 +3,7 @@
 #define GH_HEAP_H
 
 #include "gh_pagealloc.h"
+#include "gh_scavenge.h"
 #include "gh_types.h"
 
 #define GH_SPAN_CACHES		5	/* bitmaps of 1, 2, 4, 8, 16 words */
@@ -169,6 +170,9 @@ struct gh_config {
  * @gc_percent: GOGC, -1 for off
  * @memory_limit: GOMEMLIMIT, S64_MAX for none
  * @invalidptr: report bad references found in objects
+ * @madvdontneed: the background scavenger gives memory back; else it only counts
+ *	what it could
+ * @scav: scavenger
  * @mark: marker, used by the collector only
  * @invalid_refs: bad references found since the heap began
  * @root_count: roots of the last cycle
@@ -218,6 +222,8 @@ struct gh_heap {
 	s64 gc_percent;
 	s64 memory_limit;
 	bool invalidptr;
+	bool madvdontneed;
+	struct gh_scavenge scav;
 
 	struct gh_mark *mark;
 	u64 invalid_refs;
@@ -244,6 +250,7 @@ void gh_heap_destroy(struct gh_heap *heap);
 struct gh_span *gh_heap_alloc_span(struct gh_heap *heap, struct gh_mcache *mc,
 				   struct gh_spanclass *sc, u32 npages);
 void gh_heap_free_span(struct gh_heap *heap, struct gh_span *s);
+u64 gh_heap_scavenge(struct gh_heap *heap, u64 bytes, bool force);
 u64 gh_heap_release(struct gh_heap *heap, u64 bytes);
 
 /* Largest object in bytes of a heap with so many addresses. */
@@ -375,6 +382,7 @@ void gh_mark_black(struct gh_heap *heap, struct gh_span *s, u32 idx);
 
 /* Cycle; module/core/gh_gc.c */
 void gh_gc_init(struct gh_heap *heap);
+u64 gh_metadata_bytes(struct gh_heap *heap);
 bool gh_gc_triggered(struct gh_heap *heap);
 void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason);
 u64 gh_gc_sweep(struct gh_heap *heap);

@@ -11,6 +11,7 @@
 struct gh_heap;
 struct gh_mark;
 struct gh_cycle;
+struct gh_scav_trace;
 
 /**
  * gh_port_populate() - get zeroed memory for heap pages
@@ -97,5 +98,26 @@ u64 gh_port_cpu_ns(void);
  * Context: collector; no lock held.
  */
 void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c);
+
+/**
+ * gh_port_wake_scavenger() - have gh_scavenge_run() called
+ * @heap: heap
+ *
+ * Soon, but not before the time that its last call said, if there was one and
+ * it gave something back.
+ * Context: does not sleep; gh_heap.world may be held.
+ */
+void gh_port_wake_scavenger(struct gh_heap *heap);
+
+/**
+ * gh_port_trace_scavenge() - report the scavenger's work where scavtrace asks
+ *	for it
+ * @heap: heap
+ * @t: what it did since the last report
+ *
+ * Context: may sleep; no lock held.
+ */
+void gh_port_trace_scavenge(struct gh_heap *heap,
+			    const struct gh_scav_trace *t);
 
 #endif /* GH_PORT_H */

@@ -428,6 +428,12 @@ struct goheap_collect {
  *	long as all heaps together write no more than 100 in 5 seconds
  * @GOHEAP_PARAM_INVALIDPTR: 1 has a collection that finds bad references write
  *	their number to the kernel log; 0 only counts
+ * @GOHEAP_PARAM_SCAVTRACE: 1 writes a line to the kernel log when a sweep or a
+ *	FREE_OS_MEMORY is over, that says what was given back since the last
+ *	line; counted with those of GCTRACE
+ * @GOHEAP_PARAM_MADVDONTNEED: 1 has free memory beyond what the heap will need
+ *	soon given back in the background; 0 leaves it until the kernel, the
+ *	limit or the ceiling needs it
  */
 enum goheap_param_id {
 	GOHEAP_PARAM_GC_PERCENT = 0,
@@ -435,6 +441,8 @@ enum goheap_param_id {
 	GOHEAP_PARAM_MAX_HEAP,
 	GOHEAP_PARAM_GCTRACE,
 	GOHEAP_PARAM_INVALIDPTR,
+	GOHEAP_PARAM_SCAVTRACE,
+	GOHEAP_PARAM_MADVDONTNEED,
 };
 
 #define GOHEAP_PARAM_SET	(1U << 0)
@@ -509,6 +517,11 @@ struct goheap_class_stats {
  * @handshake_total_ns: ns that took, all together
  * @handshake_max_ns: ns that the longest of them took
  * @evictions: processes that could not be read and lost the heap
+ * @scav_bg_bytes: bytes of memory given back in the background
+ * @scav_eager_bytes: bytes given back by allocations, at the limit or the
+ *	ceiling, by FREE_OS_MEMORY
+ * @scav_bg_ns: ns of CPU time of the background scavenger
+ * @scav_assist_ns: ns that allocations spent giving memory back
  */
 struct goheap_stats {
 	__u32 size;
@@ -546,6 +559,10 @@ struct goheap_stats {
 	__aligned_u64 handshake_total_ns;
 	__aligned_u64 handshake_max_ns;
 	__aligned_u64 evictions;
+	__aligned_u64 scav_bg_bytes;
+	__aligned_u64 scav_eager_bytes;
+	__aligned_u64 scav_bg_ns;
+	__aligned_u64 scav_assist_ns;
 };
 
 /**

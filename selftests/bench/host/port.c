@@ -60,6 +60,15 @@ void gh_port_depopulate(struct gh_heap *heap, u64 page, void **kaddr,
 		MADV_DONTNEED);
 }
 
+void gh_port_wake_scavenger(struct gh_heap *heap)
+{
+}
+
+void gh_port_trace_scavenge(struct gh_heap *heap,
+			    const struct gh_scav_trace *t)
+{
+}
+
 void gh_port_hold_users(struct gh_heap *heap)
 {
 }
