@@ -274,6 +274,56 @@ static void gh_scavenge_index(struct kunit *test)
 	}
 }
 
+/* A free huge page goes as a whole, with what is asked for above it. */
+static void gh_scavenge_huge(struct kunit *test)
+{
+	struct gh_pagealloc pa;
+	u64 n;
+
+	KUNIT_ASSERT_EQ(test, gh_pagealloc_init(&pa, CHUNK), 0);
+	KUNIT_ASSERT_EQ(test, gh_pagealloc_grow(&pa, CHUNK), 0);
+	KUNIT_EXPECT_EQ(test, gh_pagealloc_alloc(&pa, CHUNK, &n), 0);
+	gh_pagealloc_free(&pa, GH_HUGE_PAGES, GH_HUGE_PAGES, false);
+	gh_pagealloc_free(&pa, 1, GH_HUGE_PAGES - 1, false);
+	gh_pagealloc_next_gen(&pa);
+	gh_pagealloc_next_gen(&pa);
+	KUNIT_EXPECT_EQ(test, gh_pagealloc_take_sparse(&pa, 8, &n),
+			GH_HUGE_PAGES);
+	KUNIT_EXPECT_EQ(test, n, GH_HUGE_PAGES);
+	/* Below it page 0 is in use. */
+	KUNIT_EXPECT_EQ(test, gh_pagealloc_take_sparse(&pa, 8, &n),
+			GH_HUGE_PAGES - 8);
+	KUNIT_EXPECT_EQ(test, n, 8);
+	/* Three pages above a huge page, of which eight are asked for. */
+	gh_pagealloc_free(&pa, 0, 1, false);
+	gh_pagealloc_free(&pa, GH_HUGE_PAGES - 8, 8 + 3, false);
+	gh_pagealloc_next_gen(&pa);
+	KUNIT_EXPECT_EQ(test, gh_pagealloc_take_sparse(&pa, 8, &n), 0);
+	KUNIT_EXPECT_EQ(test, n, GH_HUGE_PAGES + 3);
+	gh_pagealloc_destroy(&pa);
+}
+
+/* A chunk that was passed over as dense is seen again when it is no more. */
+static void gh_scavenge_no_longer_dense(struct kunit *test)
+{
+	struct gh_pagealloc pa;
+	u64 n;
+
+	KUNIT_ASSERT_EQ(test, gh_pagealloc_init(&pa, CHUNK), 0);
+	KUNIT_ASSERT_EQ(test, gh_pagealloc_grow(&pa, CHUNK), 0);
+	KUNIT_EXPECT_EQ(test, gh_pagealloc_alloc(&pa, CHUNK, &n), 0);
+	gh_pagealloc_free(&pa, 300, 12, false);
+	gh_pagealloc_next_gen(&pa);
+	KUNIT_EXPECT_EQ(test, gh_pagealloc_take_sparse(&pa, 8, &n), GH_NO_PAGE);
+	gh_pagealloc_next_gen(&pa);
+	gh_pagealloc_free(&pa, 0, 10, true);
+	KUNIT_EXPECT_EQ(test, gh_pagealloc_take_sparse(&pa, 8, &n), GH_NO_PAGE);
+	gh_pagealloc_next_gen(&pa);
+	KUNIT_EXPECT_EQ(test, gh_pagealloc_take_sparse(&pa, 8, &n), 304);
+	KUNIT_EXPECT_EQ(test, n, 8);
+	gh_pagealloc_destroy(&pa);
+}
+
 /* Goals. */
 
 static void gh_scavenge_percent_goal(struct kunit *test)
@@ -737,6 +787,8 @@ static struct kunit_case gh_scavenge_cases[] = {
 	KUNIT_CASE(gh_scavenge_dense),
 	KUNIT_CASE(gh_scavenge_generations),
 	KUNIT_CASE(gh_scavenge_index),
+	KUNIT_CASE(gh_scavenge_huge),
+	KUNIT_CASE(gh_scavenge_no_longer_dense),
 	KUNIT_CASE(gh_scavenge_percent_goal),
 	KUNIT_CASE(gh_scavenge_limit_goal),
 	KUNIT_CASE(gh_scavenge_pace),
