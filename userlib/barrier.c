@@ -3,15 +3,15 @@
  * goheap_store() while the collector marks: the hybrid write barrier of Go.
  *
  * The reference that is stored and the one that it replaces go into the
- * thread's barrier buffer, which the collector takes as roots. They are there
- * before the store if marking was seen before it; if it began between test and
- * store they follow, and until then both are in this thread's registers, which
- * the collector reads once while it marks.
+ * thread's barrier buffer, which the collector takes as roots, before the store.
+ * If marking begins between the test and the store, the collector sees to what is
+ * replaced, for which the thread has written down where that is, and the thread
+ * reports what it has stored afterwards. Two threads may store to one place at
+ * the same time.
  *
  * A thread may be stopped between its report and its store for so long that the
  * collection it has reported to is over and the next one marks. So after the
- * store it looks whether it is still the same, and else reports again; until then
- * it holds both references.
+ * store it looks whether it is still the same, and else reports again.
  */
 #include "internal.h"
 
@@ -59,24 +59,30 @@ static void report(struct goheap *h, struct gh_thread *t, goheap_ref old,
 	}
 }
 
-/* Which collection marks, if one does. */
-static uint64_t cycle_of(const struct goheap *h)
+/* Which collection marks; 0 if none does. */
+static uint32_t marking(const struct goheap *h)
 {
-	return __atomic_load_n(&h->status->cycles, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&h->status->marking, __ATOMIC_ACQUIRE);
 }
 
-/* goheap_store() that has seen marking: report first. */
+/* goheap_store() that has seen marking, or whose thread has used another heap. */
 void goheap_store_marking(struct goheap *h, goheap_ref *slot, goheap_ref ref)
 {
 	struct gh_thread *t = gh_thread_get(h);
-	uint64_t cycle = cycle_of(h);
-	goheap_ref old = __atomic_load_n(slot, __ATOMIC_RELAXED);
+	uint32_t before, after;
 
-	report(h, t, old, ref);
+	if (t)
+		__atomic_store_n(&t->pub.page->slot, (uintptr_t)slot,
+				 __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	before = marking(h);
+	if (before)
+		report(h, t, __atomic_load_n(slot, __ATOMIC_RELAXED), ref);
 	__atomic_store_n(slot, ref, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (cycle_of(h) != cycle)
-		report(h, t, old, ref);
+	after = marking(h);
+	if (after && after != before)
+		report(h, t, 0, ref);
 }
 
 /* Slots are about to be dropped from a stack, and the collector marks. */
@@ -89,8 +95,8 @@ void goheap_drop_marking(struct goheap *h, struct goheap_stack *stack,
 		report(h, t, goheap_load(h, &stack->slots[from]), 0);
 }
 
-/* goheap_store() that has seen marking begin after its first look. */
-void goheap_store_late(struct goheap *h, goheap_ref old, goheap_ref ref)
+/* A reference has been stored, and marking begun after a first look. */
+void goheap_store_late(struct goheap *h, goheap_ref ref)
 {
-	report(h, gh_thread_get(h), old, ref);
+	report(h, gh_thread_get(h), 0, ref);
 }

@@ -91,8 +91,10 @@ bool gh_parse_size(const char *text, int64_t *bytes)
 static bool parse_setting(const char *setting, size_t length,
 			  struct gh_debug *debug)
 {
-	static const char *const keys[] = { "gctrace", "invalidptr" };
-	int *const values[] = { &debug->gctrace, &debug->invalidptr };
+	static const char *const keys[] = { "gctrace", "invalidptr",
+					    "scavtrace", "madvdontneed" };
+	int *const values[] = { &debug->gctrace, &debug->invalidptr,
+				&debug->scavtrace, &debug->madvdontneed };
 	const char *equals = memchr(setting, '=', length);
 	const char *digits;
 	uint64_t value;
@@ -189,6 +191,8 @@ void gh_env_debug(struct gh_debug *debug)
 
 	debug->gctrace = 0;
 	debug->invalidptr = -1;
+	debug->scavtrace = -1;
+	debug->madvdontneed = -1;
 	if (text && !gh_parse_debug(text, debug))
 		refuse(&warned, "GODEBUG", text, "values are numbers");
 }

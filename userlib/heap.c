@@ -203,6 +203,20 @@ static struct goheap *open_fd(int fd, bool precise)
 	return &heap->pub;
 }
 
+/* Set a parameter to what GODEBUG says, unless it says nothing. */
+static void apply_debug(struct goheap *h, unsigned int id, int value)
+{
+	struct goheap_param param = {
+		.size = sizeof(param),
+		.flags = GOHEAP_PARAM_SET,
+		.id = id,
+		.value = value,
+	};
+
+	if (value >= 0)
+		gh_ioctl(h, GOHEAP_IOC_PARAM, &param);
+}
+
 /* What the environment says about a new heap. */
 static void apply_env(struct goheap *h)
 {
@@ -215,16 +229,9 @@ static void apply_env(struct goheap *h)
 	if (gh_env_memlimit(&value) && goheap_set_memory_limit(h, value) < 0)
 		gh_warn("GOMEMLIMIT not set: %s", goheap_error());
 	gh_env_debug(&debug);
-	if (debug.invalidptr >= 0) {
-		struct goheap_param param = {
-			.size = sizeof(param),
-			.flags = GOHEAP_PARAM_SET,
-			.id = GOHEAP_PARAM_INVALIDPTR,
-			.value = debug.invalidptr,
-		};
-
-		gh_ioctl(h, GOHEAP_IOC_PARAM, &param);
-	}
+	apply_debug(h, GOHEAP_PARAM_INVALIDPTR, debug.invalidptr);
+	apply_debug(h, GOHEAP_PARAM_SCAVTRACE, debug.scavtrace);
+	apply_debug(h, GOHEAP_PARAM_MADVDONTNEED, debug.madvdontneed);
 }
 
 /**
@@ -233,7 +240,7 @@ static void apply_env(struct goheap *h)
  *
  * Opens the device, /dev/goheap unless the environment says otherwise in
  * GOHEAP_DEVICE, which makes a heap of its own. GOGC, GOMEMLIMIT and GODEBUG
- * (gctrace, invalidptr) apply to it.
+ * (gctrace, invalidptr, madvdontneed, scavtrace) apply to it.
  *
  * Return: the heap, or NULL with errno as open() and mmap() set it, EINVAL for
  * parameters that cannot be, ENOSPC for a table of heaps that is full, EPROTO

@@ -197,10 +197,14 @@ void gh_variables_remove_thread(struct gh_thread *t);
  * struct gh_debug - what GODEBUG asks for
  * @gctrace: 1 to write a line for each collection
  * @invalidptr: value for GOHEAP_PARAM_INVALIDPTR, -1 if not given
+ * @scavtrace: the same for GOHEAP_PARAM_SCAVTRACE
+ * @madvdontneed: the same for GOHEAP_PARAM_MADVDONTNEED
  */
 struct gh_debug {
 	int gctrace;
 	int invalidptr;
+	int scavtrace;
+	int madvdontneed;
 };
 
 bool gh_parse_gogc(const char *text, int64_t *percent);

@@ -169,57 +169,9 @@ GOHEAP_INLINE goheap_ref goheap_ref_of(const struct goheap *h, const void *ptr)
 }
 
 void goheap_store_marking(struct goheap *h, goheap_ref *slot, goheap_ref ref);
-void goheap_store_late(struct goheap *h, goheap_ref old, goheap_ref ref);
+void goheap_store_late(struct goheap *h, goheap_ref ref);
 
 #define GOHEAP__UNLIKELY(x) __builtin_expect(!!(x), 0)
-
-/**
- * goheap_store() - store a reference
- * @h: the heap
- * @slot: where to: a reference in an object, a static variable, or any other
- *	place that another thread can see
- * @ref: a reference of this heap, or 0
- *
- * What the thread wrote before is seen by whoever loads the reference with
- * goheap_load(). All references in objects must be stored through this
- * function. While the collector marks, the reference and the one it replaces
- * are reported to it. Marking may begin between the test and the store, hence
- * the second test. What is replaced is loaded before the first test and held to
- * the second: a thread that is stopped in between is read by the collector, which
- * then finds both.
- */
-GOHEAP_INLINE void goheap_store(struct goheap *h, goheap_ref *slot,
-				goheap_ref ref)
-{
-	goheap_ref old = __atomic_load_n(slot, __ATOMIC_RELAXED);
-
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (GOHEAP__UNLIKELY(
-		    __atomic_load_n(&h->status->marking, __ATOMIC_RELAXED))) {
-		goheap_store_marking(h, slot, ref);
-		return;
-	}
-	__atomic_store_n(slot, ref, __ATOMIC_RELEASE);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (GOHEAP__UNLIKELY(
-		    __atomic_load_n(&h->status->marking, __ATOMIC_RELAXED)))
-		goheap_store_late(h, old, ref);
-}
-
-/*
- * Put a reference on a stack and let its top rise over it. The collector looks
- * at a stack once while it marks; if that may be over by now it is told.
- */
-GOHEAP_INLINE void goheap__push(struct goheap *h, struct goheap_stack *stack,
-				uint64_t top, goheap_ref ref)
-{
-	__atomic_store_n(&stack->slots[top], ref, __ATOMIC_RELAXED);
-	__atomic_store_n(&stack->top, top + 1, __ATOMIC_RELEASE);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (GOHEAP__UNLIKELY(
-		    __atomic_load_n(&h->status->marking, __ATOMIC_RELAXED)))
-		goheap_store_late(h, 0, ref);
-}
 
 /**
  * goheap_load() - load a reference
@@ -301,6 +253,57 @@ struct goheap_thread {
 extern __thread struct goheap_thread *goheap_self
 	__attribute__((tls_model("initial-exec")));
 
+/**
+ * goheap_store() - store a reference
+ * @h: the heap
+ * @slot: where to: a reference in an object, a static variable, or any other
+ *	place that another thread can see
+ * @ref: a reference of this heap, or 0
+ *
+ * What the thread wrote before is seen by whoever loads the reference with
+ * goheap_load(). All references in objects must be stored through this
+ * function. While the collector marks, the reference and the one it replaces
+ * are reported to it. Marking may begin between the test and the store: the
+ * collector looks at what is in @slot then, and the second test sees to @ref.
+ */
+GOHEAP_INLINE void goheap_store(struct goheap *h, goheap_ref *slot,
+				goheap_ref ref)
+{
+	struct goheap_thread *t = goheap_self;
+
+	if (GOHEAP__UNLIKELY(t->heap != h)) {
+		goheap_store_marking(h, slot, ref);
+		return;
+	}
+	__atomic_store_n(&t->page->slot, (uintptr_t)slot, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (GOHEAP__UNLIKELY(
+		    __atomic_load_n(&h->status->marking, __ATOMIC_RELAXED))) {
+		goheap_store_marking(h, slot, ref);
+		return;
+	}
+	__atomic_store_n(slot, ref, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (GOHEAP__UNLIKELY(
+		    __atomic_load_n(&h->status->marking, __ATOMIC_RELAXED)))
+		goheap_store_late(h, ref);
+}
+
+/*
+ * Put a reference on a stack and let its top rise over it. The collector looks
+ * at a stack once while it marks; if that may be over by now it is told.
+ */
+GOHEAP_INLINE void goheap__push(struct goheap *h, struct goheap_stack *stack,
+				uint64_t top, goheap_ref ref)
+{
+	__atomic_store_n(&stack->slots[top], ref, __ATOMIC_RELAXED);
+	__atomic_store_n(&stack->top, top + 1, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (GOHEAP__UNLIKELY(
+		    __atomic_load_n(&h->status->marking, __ATOMIC_RELAXED)))
+		goheap_store_late(h, ref);
+}
+
 goheap_ref goheap_new_slow(struct goheap *h, int layout, size_t bytes);
 goheap_ref goheap_new_array(struct goheap *h, int layout, size_t elem_size,
 			    size_t n);
@@ -346,6 +349,8 @@ GOHEAP_INLINE int goheap_cache_take(struct goheap_thread *t,
 		return 0;
 	*ref = s->base + (uint64_t)(unsigned int)__builtin_ctzll(mask) *
 				 cache->slot_bytes;
+	/* Once the slot counts as taken, a collection finds it in a register. */
+	__asm__ volatile("" : : "r"(*ref) : "memory");
 	__atomic_store_n(&s->mask, mask & (mask - 1), __ATOMIC_RELAXED);
 	if (GOHEAP__UNLIKELY(!goheap_is_ours(t, *ref))) {
 		__atomic_store_n(&s->mask, 0, __ATOMIC_RELAXED);

@@ -17,6 +17,9 @@
 #define GH_CHUNK_SHIFT		(GH_PAGE_SHIFT + GH_CHUNK_PAGES_SHIFT)
 #define GH_CHUNK_SIZE		(1UL << GH_CHUNK_SHIFT)
 
+/* Pages of a huge page of the processor, 2 MiB; a chunk is two of them. */
+#define GH_HUGE_PAGES		256U
+
 /* An arena: the unit of the page to span table. */
 #define GH_ARENA_SHIFT		26
 #define GH_ARENA_SIZE		(1UL << GH_ARENA_SHIFT)

@@ -27,11 +27,14 @@
  * Therefore marking is over when nothing is grey and no report is left; a report
  * that is not in a buffer by then belongs to a store that has not been made.
  *
- * Between its first test of the marking word and its store a thread may be
- * stopped for as long as one likes. It has loaded what it is going to overwrite
- * before that test, and holds it until its second test, after the store: if
- * marking has begun in between it is read for roots in the middle and both
- * references are found, or it reports both afterwards.
+ * A thread may be stopped for as long as one likes between its test of the
+ * marking word and its store. If marking begins there, the store is not reported
+ * before it is made, and by the time of the second test, after it, what was
+ * overwritten is gone. So a thread writes to its control page where it is going to
+ * store before it tests (gh_control.slot). What is there when marking begins is
+ * marked, before the first thread is read; what others store there later they
+ * report. It is looked at whenever barrier buffers are, for the sake of threads
+ * that were killed between store and report.
  *
  * One thread, the heap's collector, runs cycles one after another; it alone
  * changes phase and sweepgen, in stops. So whoever holds world for reading sees
@@ -69,7 +72,7 @@ static void mark_setup(struct gh_heap *heap)
 	gh_work_begin(heap);
 	gh_pace_limiter(heap, true);
 	gh_pace_start(heap, heap->stop_the_world);
-	gh_port_set_marking(heap, true);
+	gh_port_set_marking(heap, heap->nr_cycles + 1);
 	if (heap->stop_the_world)
 		gh_port_hold_users(heap);
 	else
@@ -95,14 +98,13 @@ static void mark_phase(struct gh_heap *heap)
 }
 
 /*
- * Is there nothing left to mark, now that nobody is in a call and what the
- * others have reported is in their buffers?
+ * Is there nothing left to mark, now that nobody is in a call? A report that
+ * cannot be seen yet belongs to a store that cannot be seen either.
  */
 static bool mark_done(struct gh_heap *heap)
 {
 	struct gh_mark *m = &heap->mark;
 
-	gh_port_sync_users(heap);
 	gh_mutator_drain_all(heap, m);
 	return !gh_mark_pending(m) && gh_work_done(m);
 }
@@ -117,9 +119,10 @@ static void mark_termination(struct gh_heap *heap, struct gh_cycle *c)
 	gh_work_end(heap, c);
 	WRITE_ONCE(heap->sweepgen, heap->sweepgen + 2);
 	WRITE_ONCE(heap->heap_marked, c->heap_marked);
+	gh_scavenge_end_cycle(heap);
 	gh_pace_end(heap, c);
 	gh_pace_limiter(heap, false);
-	gh_port_set_marking(heap, false);
+	gh_port_set_marking(heap, 0);
 	WRITE_ONCE(heap->phase, GH_PHASE_OFF);
 }
 
@@ -238,6 +241,7 @@ u64 gh_gc_sweep(struct gh_heap *heap)
 
 	gh_pace_swept(heap);
 	release_to_limit(heap);
+	gh_scavenge_swept(heap);
 	return freed;
 }
 

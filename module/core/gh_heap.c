@@ -183,6 +183,7 @@ struct gh_heap *gh_heap_create(const struct gh_config *cfg)
 	INIT_LIST_HEAD(&heap->mutators);
 	heap->invalidptr = true;
 	heap->birth_ns = ktime_get_ns();
+	gh_scavenge_init(heap);
 
 	err = heap_tables(heap);
 	if (err) {
@@ -285,7 +286,8 @@ static int grow_arenas(struct gh_heap *heap, u64 npages)
 	return 0;
 }
 
-static int grow(struct gh_heap *heap, u64 npages)
+/* Add addresses; adds their bytes to *@growth. */
+static int grow(struct gh_heap *heap, u64 npages, u64 *growth)
 {
 	bool first = !heap->pages.end_page;
 	u64 nr_scav;
@@ -300,11 +302,13 @@ static int grow(struct gh_heap *heap, u64 npages)
 		err = gh_pagealloc_grow(&heap->pages, npages);
 	if (!err && first)
 		WARN_ON_ONCE(gh_pagealloc_alloc(&heap->pages, 1, &nr_scav));
+	if (!err)
+		*growth += npages << GH_PAGE_SHIFT;
 	return err;
 }
 
 static u64 take_pages_cached(struct gh_heap *heap, struct gh_mcache *mc,
-			     u32 npages)
+			     u32 npages, u64 *growth)
 {
 	u64 nr_scav;
 
@@ -312,29 +316,30 @@ static u64 take_pages_cached(struct gh_heap *heap, struct gh_mcache *mc,
 	if (gh_pagecache_empty(&mc->pages)) {
 		mutex_lock(&heap->lock);
 		mc->pages = gh_pagealloc_fill_cache(&heap->pages);
-		if (gh_pagecache_empty(&mc->pages) && !grow(heap, npages))
+		if (gh_pagecache_empty(&mc->pages) &&
+		    !grow(heap, npages, growth))
 			mc->pages = gh_pagealloc_fill_cache(&heap->pages);
 		mutex_unlock(&heap->lock);
 	}
 	return gh_pagecache_alloc(&mc->pages, npages, &nr_scav);
 }
 
-/* Find pages for a span. */
+/* Find pages for a span; adds to *@growth what the heap has grown by. */
 static int take_pages(struct gh_heap *heap, struct gh_mcache *mc, u64 npages,
-		      u64 *page)
+		      u64 *page, u64 *growth)
 {
 	u64 nr_scav;
 	int err = 0;
 
 	if (mc && npages < GH_PAGECACHE_MAX) {
-		*page = take_pages_cached(heap, mc, npages);
+		*page = take_pages_cached(heap, mc, npages, growth);
 		if (*page != GH_NO_PAGE)
 			return 0;
 	}
 	mutex_lock(&heap->lock);
 	*page = gh_pagealloc_alloc(&heap->pages, npages, &nr_scav);
 	if (*page == GH_NO_PAGE) {
-		err = grow(heap, npages);
+		err = grow(heap, npages, growth);
 		if (!err)
 			*page = gh_pagealloc_alloc(&heap->pages, npages,
 						   &nr_scav);
@@ -401,6 +406,7 @@ static int back_pages(struct gh_heap *heap, u64 page, u64 npages)
 			n = 1;
 			continue;
 		}
+		gh_scavenge_for_limit(heap, n * GH_PAGE_SIZE);
 		err = charge(heap, n * GH_PAGE_SIZE);
 		if (err)
 			return err;
@@ -531,6 +537,7 @@ struct gh_span *gh_heap_alloc_span(struct gh_heap *heap, struct gh_mcache *mc,
 				   struct gh_spanclass *sc, u32 npages)
 {
 	struct gh_span *s;
+	u64 growth = 0;
 	bool dirty;
 	u64 page;
 	int err;
@@ -538,9 +545,10 @@ struct gh_span *gh_heap_alloc_span(struct gh_heap *heap, struct gh_mcache *mc,
 	s = kmem_cache_alloc(span_cache(sc->nr_words), GH_GFP);
 	if (!s)
 		return ERR_PTR(-ENOMEM);
-	err = take_pages(heap, mc, npages, &page);
+	err = take_pages(heap, mc, npages, &page, &growth);
 	if (err)
 		goto free_span;
+	gh_scavenge_for_growth(heap, growth);
 	dirty = pages_dirty(heap, page, npages);
 	if (mc)
 		err = back_cached(heap, mc, page, npages);
@@ -605,31 +613,48 @@ static void unback_pages(struct gh_heap *heap, u64 page, u32 n)
 	atomic64_sub(n * GH_PAGE_SIZE, &heap->mapped);
 }
 
+/* Allocate free pages that have memory, the highest there are. */
+static u64 take_backed(struct gh_heap *heap, u64 max, bool force, u64 *n)
+{
+	u64 page;
+
+	mutex_lock(&heap->lock);
+	if (force)
+		page = gh_pagealloc_take_unscavenged(&heap->pages, max, n);
+	else
+		page = gh_pagealloc_take_sparse(&heap->pages, max, n);
+	mutex_unlock(&heap->lock);
+	return page;
+}
+
 /**
- * gh_heap_release() - give the memory of free pages back to the kernel
+ * gh_heap_scavenge() - give the memory of free pages back to the kernel
  * @heap: heap
  * @bytes: how much is enough
+ * @force: whatever chunk it is in; else only what the background scavenger would
+ *	take, see gh_scavindex.c
  *
  * Takes the highest addresses first, because allocation prefers the lowest.
- * Pages in mcaches are not reached.
- * Context: may sleep; no lock held but perhaps gh_heap.world (read).
+ * Pages in mcaches are not reached. Counts nothing: gh_scavenge.c does.
+ * Context: may sleep; no lock held but perhaps gh_heap.world (read) and a
+ * gh_mcache.lock.
  * Return: bytes given back.
  */
-u64 gh_heap_release(struct gh_heap *heap, u64 bytes)
+u64 gh_heap_scavenge(struct gh_heap *heap, u64 bytes, bool force)
 {
 	u64 done = 0;
 
 	while (done < bytes) {
 		u64 max = min_t(u64, GH_RELEASE_PAGES,
 				(bytes - done - 1) / GH_PAGE_SIZE + 1);
-		u64 page, n;
+		u64 page, n, i;
 
-		mutex_lock(&heap->lock);
-		page = gh_pagealloc_take_unscavenged(&heap->pages, max, &n);
-		mutex_unlock(&heap->lock);
+		page = take_backed(heap, max, force, &n);
 		if (page == GH_NO_PAGE)
 			break;
-		unback_pages(heap, page, n);
+		for (i = 0; i < n; i += GH_RELEASE_PAGES)
+			unback_pages(heap, page + i,
+				     min_t(u64, n - i, GH_RELEASE_PAGES));
 		mutex_lock(&heap->lock);
 		gh_pagealloc_free(&heap->pages, page, n, true);
 		mutex_unlock(&heap->lock);
@@ -638,6 +663,22 @@ u64 gh_heap_release(struct gh_heap *heap, u64 bytes)
 			break;
 		cond_resched();
 	}
+	return done;
+}
+
+/**
+ * gh_heap_release() - give memory back because somebody needs it
+ * @heap: heap
+ * @bytes: how much is enough
+ *
+ * Context: as gh_heap_scavenge().
+ * Return: bytes given back.
+ */
+u64 gh_heap_release(struct gh_heap *heap, u64 bytes)
+{
+	u64 done = gh_heap_scavenge(heap, bytes, true);
+
+	gh_scavenge_count_eager(heap, done);
 	return done;
 }
 

@@ -5,6 +5,7 @@
 #include "gh_mark.h"
 #include "gh_pace.h"
 #include "gh_pagealloc.h"
+#include "gh_scavenge.h"
 #include "gh_types.h"
 
 #define GH_SPAN_CACHES		5	/* bitmaps of 1, 2, 4, 8, 16 words */
@@ -181,6 +182,9 @@ struct gh_config {
  * @pace: goal, trigger, and what allocation does about them
  * @invalidptr: report bad references found in objects
  * @stop_the_world: mark with all programs held off
+ * @madvdontneed: the background scavenger gives memory back; else it only counts
+ *	what it could
+ * @scav: scavenger
  * @work: what markers share
  * @mark: marker of the collector
  * @invalid_refs: bad references found since the heap began
@@ -229,6 +233,8 @@ struct gh_heap {
 	struct gh_pace pace;
 	bool invalidptr;
 	bool stop_the_world;
+	bool madvdontneed;
+	struct gh_scavenge scav;
 
 	struct gh_work work;
 	struct gh_mark mark;
@@ -256,6 +262,7 @@ void gh_heap_destroy(struct gh_heap *heap);
 struct gh_span *gh_heap_alloc_span(struct gh_heap *heap, struct gh_mcache *mc,
 				   struct gh_spanclass *sc, u32 npages);
 void gh_heap_free_span(struct gh_heap *heap, struct gh_span *s);
+u64 gh_heap_scavenge(struct gh_heap *heap, u64 bytes, bool force);
 u64 gh_heap_release(struct gh_heap *heap, u64 bytes);
 
 /* Largest object in bytes of a heap with so many addresses. */

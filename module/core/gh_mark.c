@@ -580,6 +580,22 @@ void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
 }
 
 /**
+ * gh_mark_place() - offer what is in a word of an object, whatever it is
+ * @m: marker
+ * @off: offset of the word; may be anything
+ */
+void gh_mark_place(struct gh_mark *m, u64 off)
+{
+	u64 word;
+
+	if (off % sizeof(word) || !is_object(m, off))
+		return;
+	off = array_index_nospec(off, m->end);
+	word = READ_ONCE(*(u64 *)gh_heap_kaddr(m->heap, off));
+	gh_mark_words(m, &word, 1, NULL, 0, GH_ROOT_BATCH);
+}
+
+/**
  * gh_mark_shade() - mark what is stored or overwritten
  * @heap: heap
  * @refs: words in kernel memory that nobody changes meanwhile

@@ -80,11 +80,13 @@ static struct gh_slots *slots_of(struct gh_mutator *mut, u32 index)
  * gh_mutator_create() - make a mutator
  * @heap: heap
  * @nr_leases: leases it can have, at most GH_MAX_LEASES
+ * @window: where it sees the objects
  *
  * Context: may sleep; heap->world not held.
  * Return: the mutator or NULL without memory.
  */
-struct gh_mutator *gh_mutator_create(struct gh_heap *heap, u32 nr_leases)
+struct gh_mutator *gh_mutator_create(struct gh_heap *heap, u32 nr_leases,
+				     const struct gh_window *window)
 {
 	struct gh_mutator *mut;
 
@@ -99,6 +101,7 @@ struct gh_mutator *gh_mutator_create(struct gh_heap *heap, u32 nr_leases)
 		return NULL;
 	}
 	mut->nr_leases = nr_leases;
+	mut->window = *window;
 	mutex_init(&mut->lock);
 	gh_stat_add(heap, meta_bytes, sizeof(*mut) + PAGE_SIZE);
 	mutex_lock(&heap->mutators_lock);
@@ -424,7 +427,11 @@ int gh_mutator_refill(struct gh_heap *heap, struct gh_mutator *mut, u32 index,
 	}
 }
 
-/* Offer what has come into the barrier buffer since it was last read. */
+/*
+ * Offer what has come into the barrier buffer since it was last read, and what is
+ * in the place where the mutator stores, see the top of gh_gc.c. A process may
+ * have mapped the objects a second time, but the library has not.
+ */
 static void drain(struct gh_mutator *mut, struct gh_mark *m)
 {
 	struct gh_control *c = control_of(mut);
@@ -444,6 +451,7 @@ static void drain(struct gh_mutator *mut, struct gh_mark *m)
 		gh_mark_words(m, refs, n, NULL, 0, GH_ROOT_BATCH);
 	}
 	mut->drained = nr;
+	gh_mark_place(m, READ_ONCE(c->slot) - mut->window.base);
 }
 
 /* What is granted and has not been taken is black, if it ever is taken. */
@@ -600,6 +608,19 @@ void gh_mutator_destroy(struct gh_heap *heap, struct gh_mutator *mut)
 	up_read(&heap->world);
 	mutex_destroy(&mut->lock);
 	kfree(mut);
+}
+
+/**
+ * gh_mutator_slot() - where a mutator stores
+ * @mut: mutator
+ *
+ * Return: an address, or whatever else it has written.
+ */
+u64 gh_mutator_slot(const struct gh_mutator *mut)
+{
+	const struct gh_control *c = mut->pages[0];
+
+	return READ_ONCE(c->slot);
 }
 
 /**

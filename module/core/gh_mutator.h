@@ -3,21 +3,22 @@
 #define GH_MUTATOR_H
 
 #include "gh_config.h"
+#include "gh_mark.h"
 
 struct gh_heap;
-struct gh_mark;
 struct gh_spanclass;
 
 /* Leases share OS pages evenly, so that each lies in one. */
 #define GH_LEASE_SLOTS_BYTES	(GH_LEASE_WORDS * sizeof(struct gh_slots))
 #define GH_LEASES_PER_PAGE	(PAGE_SIZE / GH_LEASE_SLOTS_BYTES)
-#define GH_BARRIER_REFS		507
+#define GH_BARRIER_REFS		506
 
 /**
  * struct gh_control - first page that a mutator shares with the kernel
  * @generation: written by the kernel, moved on whenever leases are taken back
  * @tiny_allocs: objects the mutator has put in 16-byte slots beside others
  * @tiny: block that tiny objects share, 0 for none
+ * @slot: address that the mutator stores a reference to, or last has
  * @nr_barrier: entries of @barrier in use
  * @reserved: zero
  * @barrier: references for the collector
@@ -29,6 +30,7 @@ struct gh_control {
 	u64 generation;
 	u64 tiny_allocs;
 	u64 tiny;
+	u64 slot;
 	u32 nr_barrier;
 	u32 reserved;
 	u64 barrier[GH_BARRIER_REFS];
@@ -81,6 +83,7 @@ struct gh_lease {
  * @node: on gh_heap.mutators
  * @lock: protects all below; inside of gh_heap.world and mutators_lock
  * @nr_leases: length of @leases
+ * @window: where it sees the objects
  * @generation: last value written to gh_control.generation
  * @credit: bytes it may take without an assist, see gh_pace_pay()
  * @drained: entries of gh_control.barrier that have been taken as roots
@@ -92,6 +95,7 @@ struct gh_mutator {
 	struct list_head node;
 	struct mutex lock;
 	u32 nr_leases;
+	struct gh_window window;
 	u64 generation;
 	atomic64_t credit;
 	u32 drained;
@@ -109,7 +113,8 @@ struct gh_refill {
 	u32 slot_bytes;
 };
 
-struct gh_mutator *gh_mutator_create(struct gh_heap *heap, u32 nr_leases);
+struct gh_mutator *gh_mutator_create(struct gh_heap *heap, u32 nr_leases,
+				     const struct gh_window *window);
 void gh_mutator_destroy(struct gh_heap *heap, struct gh_mutator *mut);
 void *gh_mutator_page(struct gh_heap *heap, struct gh_mutator *mut, u32 index);
 int gh_mutator_refill(struct gh_heap *heap, struct gh_mutator *mut, u32 index,
@@ -117,6 +122,7 @@ int gh_mutator_refill(struct gh_heap *heap, struct gh_mutator *mut, u32 index,
 void gh_mutator_begin_all(struct gh_heap *heap, struct gh_mark *m);
 void gh_mutator_drain_all(struct gh_heap *heap, struct gh_mark *m);
 void gh_mutator_flush_all(struct gh_heap *heap);
+u64 gh_mutator_slot(const struct gh_mutator *mut);
 void gh_mutator_barrier(struct gh_heap *heap, struct gh_mutator *mut);
 u64 gh_mutator_unused(struct gh_heap *heap, u64 *unused);
 

@@ -42,8 +42,13 @@
 /* Bytes scanned between two looks whether the caller is being killed. */
 #define ASSIST_STEP	(1UL << 20)
 
-/* Bytes of everything but objects that the kernel gave to the heap. */
-static u64 metadata_bytes(struct gh_heap *heap)
+/**
+ * gh_pace_metadata() - memory of everything but objects
+ * @heap: heap
+ *
+ * Return: bytes that the kernel gave to the heap.
+ */
+u64 gh_pace_metadata(struct gh_heap *heap)
 {
 	s64 sum = READ_ONCE(heap->pages.meta_bytes);
 	int cpu;
@@ -73,7 +78,7 @@ static struct gh_pacer_memory memory_of(struct gh_heap *heap, u64 alloc)
 	u64 inuse = inuse_bytes(heap);
 
 	return (struct gh_pacer_memory) {
-		.mapped_ready = mapped + metadata_bytes(heap),
+		.mapped_ready = mapped + gh_pace_metadata(heap),
 		.heap_free = mapped > inuse ? mapped - inuse : 0,
 		.heap_alloc = alloc,
 	};
@@ -118,6 +123,7 @@ static void commit(struct gh_heap *heap, bool sweep_done, u64 alloc)
 	gh_pacer_pace_sweep(p, heap_live(heap),
 			    sweep_done ? 0 : inuse_bytes(heap) >> GH_PAGE_SHIFT,
 			    0);
+	gh_scavenge_commit(heap);
 }
 
 /**

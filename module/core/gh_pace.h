@@ -31,6 +31,7 @@ struct gh_pace {
 };
 
 void gh_pace_init(struct gh_heap *heap);
+u64 gh_pace_metadata(struct gh_heap *heap);
 void gh_pace_start(struct gh_heap *heap, bool stopped);
 void gh_pace_revise(struct gh_heap *heap);
 void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c);

@@ -29,6 +29,10 @@
  *   above backed_end. Both are hints: they may be far from the next such page,
  *   but never on the wrong side of one.
  * - A scavenged bit is set on free pages only.
+ * - The scavenger's index (gh_scavindex.c) has the number of pages in use of each
+ *   chunk. When a generation begins no chunk that is sparse and has free pages
+ *   with memory lies at or above sparse_end; what becomes one later in the
+ *   generation lies below freed_end.
  * - The heap grows by whole chunks; grown addresses are never taken back.
  * gh_pagealloc_check() in gh_pagecheck.c verifies all of it.
  *
@@ -41,7 +45,6 @@
 
 #define LEAF		GH_SUMMARY_LEAF
 #define BLOCK_BYTES	(GH_SUMMARIES_PER_BLOCK * sizeof(u64))
-#define DATA_BYTES	(GH_CHUNKS_PER_BLOCK * sizeof(struct gh_pallocdata))
 
 /* Blocks of a level that describe the first @npages pages. */
 static u64 nr_sum_blocks(u32 level, u64 npages)
@@ -64,6 +67,12 @@ static u32 in_chunk(u64 page, u64 end)
 	return min(left, end - page);
 }
 
+/* Read without the lock by whoever compares with the memory limit. */
+static void add_meta(struct gh_pagealloc *pa, u64 bytes)
+{
+	WRITE_ONCE(pa->meta_bytes, pa->meta_bytes + bytes);
+}
+
 /* Free the blocks of growth from @from pages on; there are some up to @to. */
 static void free_blocks(struct gh_pagealloc *pa, u64 from, u64 to)
 {
@@ -74,16 +83,17 @@ static void free_blocks(struct gh_pagealloc *pa, u64 from, u64 to)
 		for (i = nr_sum_blocks(level, from);
 		     i < nr_sum_blocks(level, to); i++) {
 			if (pa->summaries[level][i])
-				pa->meta_bytes -= BLOCK_BYTES;
+				add_meta(pa, -BLOCK_BYTES);
 			kvfree(pa->summaries[level][i]);
 			pa->summaries[level][i] = NULL;
 		}
 	}
 	for (i = nr_chunk_blocks(from); i < nr_chunk_blocks(to); i++) {
 		if (pa->chunks[i].data)
-			pa->meta_bytes -= DATA_BYTES;
+			add_meta(pa, -GH_CHUNKBLOCK_BYTES);
 		kvfree(pa->chunks[i].data);
 		pa->chunks[i].data = NULL;
+		pa->chunks[i].index = NULL;
 	}
 }
 
@@ -100,14 +110,16 @@ static int make_blocks(struct gh_pagealloc *pa, u64 from, u64 to)
 			if (!b)
 				return -ENOMEM;
 			pa->summaries[level][i] = b;
-			pa->meta_bytes += BLOCK_BYTES;
+			add_meta(pa, BLOCK_BYTES);
 		}
 	}
 	for (i = nr_chunk_blocks(from); i < nr_chunk_blocks(to); i++) {
-		pa->chunks[i].data = kvzalloc(DATA_BYTES, GH_GFP);
+		pa->chunks[i].data = kvzalloc(GH_CHUNKBLOCK_BYTES, GH_GFP);
 		if (!pa->chunks[i].data)
 			return -ENOMEM;
-		pa->meta_bytes += DATA_BYTES;
+		pa->chunks[i].index =
+			(void *)(pa->chunks[i].data + GH_CHUNKS_PER_BLOCK);
+		add_meta(pa, GH_CHUNKBLOCK_BYTES);
 	}
 	return 0;
 }
@@ -236,6 +248,29 @@ static void search_from(struct gh_pagealloc *pa, u64 page)
 		pa->search_page = max(pa->search_page, page);
 }
 
+/* Pages of one chunk, the first of them @page, have been taken. */
+static void index_taken(struct gh_pagealloc *pa, u64 page, u32 npages)
+{
+	gh_scav_chunk_taken(gh_pagealloc_index(pa, page), npages, pa->gen);
+}
+
+/*
+ * They have become free. If that may have made the chunk a sparse one, all of it
+ * is to be looked at; Go looks no higher than at the pages themselves.
+ */
+static void index_freed(struct gh_pagealloc *pa, u64 page, u32 npages,
+			bool backed)
+{
+	struct gh_scav_chunk *c = gh_pagealloc_index(pa, page);
+	bool dense = c->in_use >= GH_SCAV_DENSE_PAGES;
+
+	gh_scav_chunk_freed(c, npages, pa->gen, backed);
+	if (backed || dense)
+		pa->freed_end = max(pa->freed_end,
+				    round_up(page + npages,
+					     (u64)GH_CHUNK_PAGES));
+}
+
 /* Mark free pages used; returns how many of them have no memory. */
 static u64 take_range(struct gh_pagealloc *pa, u64 page, u64 npages)
 {
@@ -254,6 +289,7 @@ static u64 take_range(struct gh_pagealloc *pa, u64 page, u64 npages)
 		if (scav)
 			gh_pallocbits_clear(d->scav, first, n);
 		gh_pallocbits_set(d->alloc, first, n);
+		index_taken(pa, p, n);
 		gh_pagealloc_block(pa, p)->nr_backed -= n - scav;
 		nr_scav += scav;
 	}
@@ -289,8 +325,10 @@ int gh_pagealloc_grow(struct gh_pagealloc *pa, u64 npages)
 		free_blocks(pa, start, end);
 		return err;
 	}
-	for (p = start; p < end; p += GH_CHUNK_PAGES)
+	for (p = start; p < end; p += GH_CHUNK_PAGES) {
 		memset(gh_pagealloc_data(pa, p)->scav, 0xff, GH_CHUNK_PAGES / 8);
+		gh_pagealloc_index(pa, p)->gen = pa->gen;
+	}
 	pa->end_page = end;
 	pa->free_pages += end - start;
 	pa->scav_pages += end - start;
@@ -453,6 +491,7 @@ void gh_pagealloc_free(struct gh_pagealloc *pa, u64 page, u64 npages,
 
 		n = in_chunk(p, end);
 		gh_pallocbits_clear(d->alloc, first, n);
+		index_freed(pa, p, n, !scavenged);
 		if (scavenged)
 			gh_pallocbits_set(d->scav, first, n);
 		else
@@ -538,6 +577,112 @@ u64 gh_pagealloc_take_unscavenged(struct gh_pagealloc *pa, u64 max_pages,
 	return page;
 }
 
+/* End of the highest free page with memory in [@start, @end) of a chunk, or 0. */
+static u64 chunk_backed_end(struct gh_pagealloc *pa, u64 start, u64 end)
+{
+	while (end > start) {
+		u32 last = (end - 1) % 64;
+		u64 word = backed_word(pa, end - 1) << (63 - last);
+
+		if (word)
+			return end - (64 - fls64(word));
+		end -= last + 1;
+	}
+	return 0;
+}
+
+/* First page of the run of free pages with memory that ends at @end. */
+static u64 chunk_backed_start(struct gh_pagealloc *pa, u64 start, u64 end)
+{
+	while (end > start) {
+		u32 last = (end - 1) % 64;
+		u64 word = backed_word(pa, end - 1) << (63 - last);
+		u32 run = 64 - fls64(~word);
+
+		end -= run;
+		if (run <= last)
+			break;
+	}
+	return end;
+}
+
+/* End of the highest such page below sparse_end in a sparse chunk, or 0. */
+static u64 last_sparse(struct gh_pagealloc *pa)
+{
+	u64 p = pa->sparse_end;
+	u64 start, end;
+
+	for (; p; p = start) {
+		struct gh_chunkblock *b = gh_pagealloc_block(pa, p - 1);
+		struct gh_scav_chunk *c = gh_pagealloc_index(pa, p - 1);
+
+		start = (u64)(b - pa->chunks) * GH_CHUNKS_PER_BLOCK *
+			GH_CHUNK_PAGES;
+		if (!b->nr_backed)
+			continue;
+		start = round_down(p - 1, (u64)GH_CHUNK_PAGES);
+		if (!gh_scav_chunk_sparse(c, pa->gen))
+			continue;
+		end = chunk_backed_end(pa, start, p);
+		if (end)
+			return end;
+		if (p == start + GH_CHUNK_PAGES)
+			c->has_free = 0;
+	}
+	return 0;
+}
+
+/**
+ * gh_pagealloc_take_sparse() - allocate pages for the background scavenger
+ * @pa: allocator
+ * @max_pages: most pages to take, not 0; exceeded for a whole huge page
+ * @npages: out: how many there are, all in one chunk
+ *
+ * As gh_pagealloc_take_unscavenged(), but leaves dense chunks alone and looks
+ * only at addresses that were below sparse_end when the generation began. Pages
+ * that reach into a huge page all of which is free and has memory are extended
+ * to its start: what is given back is then a block to the kernel as well, and
+ * no half of one is left. The rule is Go's.
+ * Context: owner's lock held.
+ * Return: the first of the pages, or GH_NO_PAGE if there is nothing to take.
+ */
+u64 gh_pagealloc_take_sparse(struct gh_pagealloc *pa, u64 max_pages,
+			     u64 *npages)
+{
+	u64 end = last_sparse(pa);
+	u64 page = end, first, huge;
+
+	*npages = 0;
+	pa->sparse_end = end;
+	if (!end || WARN_ON_ONCE(!max_pages))
+		return GH_NO_PAGE;
+	first = round_down(end - 1, (u64)GH_CHUNK_PAGES);
+	first = chunk_backed_start(pa, first, end);
+	page = end - min(end - first, max_pages);
+	huge = round_down(page, (u64)GH_HUGE_PAGES);
+	if (huge >= first && huge + GH_HUGE_PAGES <= end)
+		page = huge;
+	*npages = end - page;
+	pa->sparse_end = page;
+	take_range(pa, page, *npages);
+	search_from(pa, 0);
+	return page;
+}
+
+/**
+ * gh_pagealloc_next_gen() - begin a generation of the scavenger's index
+ * @pa: allocator
+ *
+ * What has become free in the last one can be taken from now on.
+ * Context: owner's lock held.
+ */
+void gh_pagealloc_next_gen(struct gh_pagealloc *pa)
+{
+	pa->gen++;
+	pa->sparse_end = max(pa->sparse_end, pa->freed_end);
+	pa->freed_end = 0;
+}
+
 /**
  * gh_pagealloc_fill_cache() - allocate the free pages of a group of 64
  * @pa: allocator
@@ -561,6 +706,7 @@ struct gh_pagecache gh_pagealloc_fill_cache(struct gh_pagealloc *pa)
 	c.scav = d->scav[i];
 	d->alloc[i] = ~0ULL;
 	d->scav[i] = 0;
+	index_taken(pa, c.base, hweight64(c.free));
 	pa->free_pages -= hweight64(c.free);
 	pa->scav_pages -= hweight64(c.scav);
 	gh_pagealloc_block(pa, c.base)->nr_backed -= hweight64(c.free & ~c.scav);
@@ -590,6 +736,7 @@ void gh_pagealloc_give_group(struct gh_pagealloc *pa,
 	backed = c->free & ~c->scav;
 	d->alloc[i] &= ~c->free;
 	d->scav[i] |= c->scav;
+	index_freed(pa, c->base, hweight64(c->free), backed);
 	pa->free_pages += hweight64(c->free);
 	pa->scav_pages += hweight64(c->scav);
 	gh_pagealloc_block(pa, c->base)->nr_backed += hweight64(backed);

@@ -4,12 +4,16 @@
 
 #include "gh_config.h"
 #include "gh_pallocbits.h"
+#include "gh_scavindex.h"
 
 #define GH_NO_PAGE		U64_MAX
 #define GH_SUMMARY_LEVELS	5
 #define GH_SUMMARY_LEAF		(GH_SUMMARY_LEVELS - 1)
 #define GH_SUMMARIES_PER_BLOCK	512
 #define GH_CHUNKS_PER_BLOCK	128
+#define GH_CHUNKBLOCK_BYTES \
+	(GH_CHUNKS_PER_BLOCK * (sizeof(struct gh_pallocdata) + \
+				sizeof(struct gh_scav_chunk)))
 
 /**
  * struct gh_pallocdata - bitmaps of one chunk
@@ -24,10 +28,13 @@ struct gh_pallocdata {
 /**
  * struct gh_chunkblock - neighbouring chunks
  * @data: their bitmaps, GH_CHUNKS_PER_BLOCK of them
+ * @index: their entries in the scavenger's index, as many, behind @data in the
+ *	same piece of memory
  * @nr_backed: free pages with memory in all of them
  */
 struct gh_chunkblock {
 	struct gh_pallocdata *data;
+	struct gh_scav_chunk *index;
 	u64 nr_backed;
 };
 
@@ -37,6 +44,11 @@ struct gh_chunkblock {
  * @end_page: pages below have been grown; always a multiple of a chunk
  * @search_page: no free page lies below; GH_NO_PAGE when none is free
  * @backed_end: no free page with memory lies at or above it
+ * @sparse_end: no page that gh_pagealloc_take_sparse() could take lies at or
+ *	above it; raised to @freed_end by gh_pagealloc_next_gen()
+ * @freed_end: end of the highest chunk in which something to take has become
+ *	free in this generation, 0 without one
+ * @gen: generation of the scavenger's index; may wrap around
  * @free_pages: free pages, scavenged ones included
  * @scav_pages: free pages without memory
  * @summaries: per level, blocks of packed summaries, made as the heap grows
@@ -50,6 +62,9 @@ struct gh_pagealloc {
 	u64 end_page;
 	u64 search_page;
 	u64 backed_end;
+	u64 sparse_end;
+	u64 freed_end;
+	u32 gen;
 	u64 free_pages;
 	u64 scav_pages;
 	u64 **summaries[GH_SUMMARY_LEVELS];
@@ -79,6 +94,9 @@ void gh_pagealloc_free(struct gh_pagealloc *pa, u64 page, u64 npages,
 		       bool scavenged);
 u64 gh_pagealloc_take_unscavenged(struct gh_pagealloc *pa, u64 max_pages,
 				  u64 *npages);
+u64 gh_pagealloc_take_sparse(struct gh_pagealloc *pa, u64 max_pages,
+			     u64 *npages);
+void gh_pagealloc_next_gen(struct gh_pagealloc *pa);
 void gh_pagealloc_give_group(struct gh_pagealloc *pa,
 			     const struct gh_pagecache *c);
 const char *gh_pagealloc_check(struct gh_pagealloc *pa);
@@ -112,6 +130,14 @@ gh_pagealloc_data(struct gh_pagealloc *pa, u64 page)
 	u64 chunk = page / GH_CHUNK_PAGES;
 
 	return &gh_pagealloc_block(pa, page)->data[chunk % GH_CHUNKS_PER_BLOCK];
+}
+
+static inline struct gh_scav_chunk *
+gh_pagealloc_index(struct gh_pagealloc *pa, u64 page)
+{
+	u64 chunk = page / GH_CHUNK_PAGES;
+
+	return &gh_pagealloc_block(pa, page)->index[chunk % GH_CHUNKS_PER_BLOCK];
 }
 
 static inline bool gh_pagecache_empty(const struct gh_pagecache *c)

@@ -4,9 +4,9 @@
  *
  * The bitmaps of the chunks are taken for the truth, and all the rest, which
  * could be computed from them, is computed once more and compared: every
- * summary, every counter, both search hints and the account of memory. It takes
- * time in proportion to the addresses that have been grown. Tests call it, and
- * gh_check.c in debug builds; gh_heap.lock is held.
+ * summary, every counter, the search hints, the scavenger's index and the
+ * account of memory. It takes time in proportion to the addresses that have been
+ * grown. Tests call it, and gh_check.c in debug builds; gh_heap.lock is held.
  */
 #include "gh_internal.h"
 #include "gh_pagealloc.h"
@@ -47,11 +47,18 @@ static const char *check_chunk(struct gh_pagealloc *pa, struct recount *r,
 {
 	struct gh_pallocdata *d = gh_pagealloc_data(pa, page);
 	u64 *sum = gh_pagealloc_sum(pa, GH_SUMMARY_LEAF, page / GH_CHUNK_PAGES);
+	struct gh_scav_chunk *c = gh_pagealloc_index(pa, page);
+	u64 backed = r->free - r->scav;
 	const char *err = NULL;
 	u32 i;
 
 	for (i = 0; i < GH_CHUNK_WORDS && !err; i++)
 		err = check_word(r, page + i * 64, d->alloc[i], d->scav[i]);
+	if (!err && c->in_use != gh_pallocbits_count(d->alloc, 0,
+						     GH_CHUNK_PAGES))
+		err = "in_use of the scavenger's index";
+	if (!err && !c->has_free && r->free - r->scav != backed)
+		err = "has_free of the scavenger's index";
 	if (!err && *sum != gh_pallocbits_summarize(d->alloc))
 		err = "summary of a chunk";
 	return err;
@@ -78,7 +85,7 @@ static const char *check_chunks(struct gh_pagealloc *pa, struct recount *r)
 		if (b->nr_backed != r->free - r->scav - last)
 			return "nr_backed";
 		last = r->free - r->scav;
-		r->meta += GH_CHUNKS_PER_BLOCK * sizeof(struct gh_pallocdata);
+		r->meta += GH_CHUNKBLOCK_BYTES;
 	}
 	return NULL;
 }
@@ -136,6 +143,8 @@ static const char *check_totals(struct gh_pagealloc *pa, struct recount *r)
 		return "free page with memory above backed_end";
 	if (pa->backed_end > pa->end_page)
 		return "backed_end beyond end_page";
+	if (max(pa->sparse_end, pa->freed_end) > pa->end_page)
+		return "sparse_end or freed_end beyond end_page";
 	if (pa->meta_bytes != r->meta)
 		return "meta_bytes";
 	return NULL;

@@ -11,6 +11,7 @@
 struct gh_heap;
 struct gh_mark;
 struct gh_cycle;
+struct gh_scav_trace;
 
 /**
  * gh_port_populate() - get zeroed memory for heap pages
@@ -66,12 +67,13 @@ void gh_port_sync_users(struct gh_heap *heap);
 /**
  * gh_port_set_marking() - tell programs that references are being marked
  * @heap: heap
- * @marking: they are, so stores have to be reported; else a cycle has ended
+ * @cycle: number of the cycle that marks, so that stores have to be reported; 0: it
+ *	has ended
  *
  * A program may not have seen it before the next gh_port_sync_users().
  * Context: gh_heap.world held for writing.
  */
-void gh_port_set_marking(struct gh_heap *heap, bool marking);
+void gh_port_set_marking(struct gh_heap *heap, u64 cycle);
 
 /**
  * gh_port_mark_roots() - offer every root outside of the core to the marker
@@ -116,5 +118,26 @@ u64 gh_port_cpu_ns(void);
  * Context: collector; no lock held.
  */
 void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c);
+
+/**
+ * gh_port_wake_scavenger() - have gh_scavenge_run() called
+ * @heap: heap
+ *
+ * Soon, but not before the time that its last call said, if there was one and
+ * it gave something back.
+ * Context: does not sleep; gh_heap.world may be held.
+ */
+void gh_port_wake_scavenger(struct gh_heap *heap);
+
+/**
+ * gh_port_trace_scavenge() - report the scavenger's work where scavtrace asks
+ *	for it
+ * @heap: heap
+ * @t: what it did since the last report
+ *
+ * Context: may sleep; no lock held.
+ */
+void gh_port_trace_scavenge(struct gh_heap *heap,
+			    const struct gh_scav_trace *t);
 
 #endif /* GH_PORT_H */

@@ -382,6 +382,26 @@ static void evict(struct goheap_file *gf, struct goheap_attachment *att,
 }
 
 /**
+ * goheap_attach_window() - where current sees the objects
+ * @gf: file
+ * @window: out: its first mapping
+ *
+ * Context: may sleep.
+ * Return: false if current is not attached.
+ */
+bool goheap_attach_window(struct goheap_file *gf, struct gh_window *window)
+{
+	struct goheap_attachment *att;
+
+	mutex_lock(&gf->attach_lock);
+	att = find(gf, current->mm);
+	if (att)
+		*window = att->windows[0];
+	mutex_unlock(&gf->attach_lock);
+	return att;
+}
+
+/**
  * goheap_attach_windows() - where a process sees the objects now
  * @gf: file
  * @att: attachment

@@ -80,6 +80,7 @@ int goheap_attach_stack(struct goheap_file *gf, struct goheap_stack_map *s);
 int goheap_attach_mutator(struct goheap_file *gf, struct goheap_mutator *mut);
 int goheap_attach_range(struct goheap_file *gf, unsigned long start,
 			unsigned long end, bool stack);
+bool goheap_attach_window(struct goheap_file *gf, struct gh_window *window);
 u32 goheap_attach_windows(struct goheap_file *gf,
 			  const struct goheap_attachment *att,
 			  struct gh_window *windows);

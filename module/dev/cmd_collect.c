@@ -134,5 +134,6 @@ int goheap_cmd_free_os_memory(struct goheap_file *gf, void *arg,
 	gh_mcache_flush_all(heap);
 	up_read(&heap->world);
 	f->released = gh_heap_release(heap, S64_MAX);
+	gh_scavenge_trace(heap, true);
 	return 0;
 }

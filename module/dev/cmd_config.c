@@ -91,6 +91,8 @@ static const struct {
 	[GOHEAP_PARAM_MAX_HEAP] = { 0, S64_MAX },
 	[GOHEAP_PARAM_GCTRACE] = { 0, 1 },
 	[GOHEAP_PARAM_INVALIDPTR] = { 0, 1 },
+	[GOHEAP_PARAM_SCAVTRACE] = { 0, 1 },
+	[GOHEAP_PARAM_MADVDONTNEED] = { 0, 1 },
 };
 
 static s64 get_param(struct goheap_file *gf, u32 id)
@@ -108,6 +110,10 @@ static s64 get_param(struct goheap_file *gf, u32 id)
 		return heap ? heap->max_heap : c->max_heap;
 	case GOHEAP_PARAM_GCTRACE:
 		return gf->gctrace;
+	case GOHEAP_PARAM_SCAVTRACE:
+		return gf->scavtrace;
+	case GOHEAP_PARAM_MADVDONTNEED:
+		return heap ? heap->madvdontneed : c->madvdontneed;
 	default:
 		return heap ? heap->invalidptr : c->invalidptr;
 	}
@@ -131,6 +137,9 @@ static void set_config(struct goheap_file *gf, u32 id, s64 value)
 	case GOHEAP_PARAM_INVALIDPTR:
 		c->invalidptr = value;
 		break;
+	case GOHEAP_PARAM_MADVDONTNEED:
+		c->madvdontneed = value;
+		break;
 	}
 }
 
@@ -152,6 +161,9 @@ static void set_heap(struct goheap_file *gf, u32 id, s64 value)
 	case GOHEAP_PARAM_INVALIDPTR:
 		WRITE_ONCE(heap->invalidptr, value);
 		break;
+	case GOHEAP_PARAM_MADVDONTNEED:
+		WRITE_ONCE(heap->madvdontneed, value);
+		break;
 	}
 }
 
@@ -159,6 +171,8 @@ static void set_param(struct goheap_file *gf, u32 id, s64 value)
 {
 	if (id == GOHEAP_PARAM_GCTRACE)
 		WRITE_ONCE(gf->gctrace, value);
+	else if (id == GOHEAP_PARAM_SCAVTRACE)
+		WRITE_ONCE(gf->scavtrace, value);
 	else if (gf->heap)
 		set_heap(gf, id, value);
 	else

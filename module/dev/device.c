@@ -12,7 +12,8 @@
  * module. A command runs with the file held, so at release there is no mapping,
  * no attachment, no handle stack and nobody who waits for the collector. Release
  * goes backwards: nobody finds the heap in sysfs, no CPU flushes it, the thread
- * has ended, and only then the heap goes.
+ * has ended, which is the last to wake the scavenger, so that has, and only then
+ * the heap goes.
  *
  * Tags. Two heaps get different tags as long as there are tags, so that a
  * reference of one heap is not taken for one of the other; where a reference
@@ -36,6 +37,7 @@
 #include "thread.h"
 #include "ioctl.h"
 #include "map.h"
+#include "scavenger.h"
 #include "sysfs.h"
 
 /*
@@ -126,6 +128,7 @@ static struct gh_heap *make_heap(struct goheap_file *gf)
 	gh_gc_set_percent(heap, gf->config.gc_percent);
 	gh_gc_set_limit(heap, gf->config.memory_limit);
 	heap->invalidptr = gf->config.invalidptr;
+	heap->madvdontneed = gf->config.madvdontneed;
 	return heap;
 }
 
@@ -200,6 +203,7 @@ static void init_file(struct goheap_file *gf)
 		.gc_percent = 100,
 		.memory_limit = S64_MAX,
 		.invalidptr = true,
+		.madvdontneed = true,
 	};
 }
 
@@ -284,6 +288,7 @@ static int goheap_open(struct inode *inode, struct file *file)
 
 	if (IS_ERR(gf))
 		return PTR_ERR(gf);
+	goheap_scavenger_start(gf);
 	err = goheap_worker_start(gf);
 	if (err)
 		goto free_file;
@@ -314,6 +319,7 @@ static int goheap_release(struct inode *inode, struct file *file)
 	goheap_sysfs_remove(gf);
 	goheap_cpuhp_remove(gf);
 	goheap_worker_stop(gf);
+	goheap_scavenger_stop(gf);
 	goheap_file_free(gf);
 	return 0;
 }

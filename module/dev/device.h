@@ -10,6 +10,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "scavenger.h"
 #include "worker.h"
 
 struct file;
@@ -27,6 +28,7 @@ struct mem_cgroup;
  * @gc_percent: GOGC
  * @memory_limit: GOMEMLIMIT
  * @invalidptr: report bad references
+ * @madvdontneed: the background scavenger gives memory back
  */
 struct goheap_config {
 	u64 aspace;
@@ -34,6 +36,7 @@ struct goheap_config {
 	s64 gc_percent;
 	s64 memory_limit;
 	bool invalidptr;
+	bool madvdontneed;
 };
 
 /**
@@ -42,6 +45,8 @@ struct goheap_config {
  * @tag: upper 16 bits of the heap's references
  * @tag_reserved: @tag is no other heap's and has to be put back
  * @gctrace: write a line to the kernel log for each cycle
+ * @scavtrace: write a line to the kernel log for each sweep and each
+ *	FREE_OS_MEMORY
  * @memcg: cgroup of the opener, which pays for the heap's memory; may be NULL
  * @inode: private inode; its mapping finds every user mapping of this heap
  * @lock: protects @config and the making of @heap; taken with the mmap lock
@@ -67,6 +72,7 @@ struct goheap_config {
  * @handshake_total_ns: time that took
  * @handshake_max_ns: longest of them
  * @worker: the collector thread
+ * @scavenger: the background scavenger
  * @dir: folder in sysfs
  * @node: on the list of all heaps in sysfs.c
  * @cpu_node: on the list of the CPU hotplug state
@@ -83,6 +89,7 @@ struct goheap_file {
 	u16 tag;
 	bool tag_reserved;
 	bool gctrace;
+	bool scavtrace;
 	struct mem_cgroup *memcg;
 	struct inode *inode;
 
@@ -108,6 +115,7 @@ struct goheap_file {
 	u64 handshake_max_ns;
 
 	struct goheap_worker worker;
+	struct goheap_scavenger scavenger;
 	struct goheap_dir *dir;
 	struct list_head node;
 	struct hlist_node cpu_node;

@@ -62,6 +62,12 @@ const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
 	METRIC(MEMORY, "evictions:processes", st.evictions),
 	METRIC(MEMORY, "faults:faults", st.faults),
 	METRIC(MEMORY, "fault-pages:pages", st.fault_pages),
+	METRIC(MEMORY, "scavenged-background:bytes", st.scav_bg_bytes),
+	METRIC(MEMORY, "scavenged-eager:bytes", st.scav_eager_bytes),
+	/* Go's, but for the unit. */
+	METRIC(SCAVENGE, "assist:cpu-ns", st.scav_assist_ns),
+	METRIC(SCAVENGE, "background:cpu-ns", st.scav_bg_ns),
+	METRIC(SCAVENGE, "total:cpu-ns", scav_ns),
 };
 
 static u64 member(const struct goheap_view *v, u16 offset)
@@ -107,6 +113,7 @@ void goheap_view_read(struct goheap_file *gf, struct goheap_view *v)
 	v->stack_scan = c.stack_bytes;
 	v->global_scan = c.global_bytes;
 	v->stacks = goheap_stack_bytes(gf);
+	v->scav_ns = v->st.scav_bg_ns + v->st.scav_assist_ns;
 	v->gc_percent = heap ? READ_ONCE(heap->pace.pacer.gc_percent) :
 			       READ_ONCE(gf->config.gc_percent);
 	v->memory_limit = heap ? READ_ONCE(heap->pace.pacer.memory_limit) :
@@ -151,4 +158,9 @@ void goheap_view_bury(struct goheap_view *dead, const struct goheap_view *v)
 	st->handshakes += v->st.handshakes;
 	st->handshake_total_ns += v->st.handshake_total_ns;
 	st->evictions += v->st.evictions;
+	st->scav_bg_bytes += v->st.scav_bg_bytes;
+	st->scav_eager_bytes += v->st.scav_eager_bytes;
+	st->scav_bg_ns += v->st.scav_bg_ns;
+	st->scav_assist_ns += v->st.scav_assist_ns;
+	dead->scav_ns += v->scav_ns;
 }

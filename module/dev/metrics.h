@@ -13,6 +13,7 @@ struct goheap_file;
  * @stack_scan: bytes of stacks and registers that the last cycle scanned
  * @global_scan: bytes of pinned roots and variables that it scanned
  * @stacks: bytes of handle stacks
+ * @scav_ns: CPU time of the scavenger, all of it
  * @gc_percent: GOGC, -1 for off
  * @memory_limit: GOMEMLIMIT
  * @nr_cpus: CPUs that the heap can use
@@ -24,6 +25,7 @@ struct goheap_view {
 	u64 stack_scan;
 	u64 global_scan;
 	u64 stacks;
+	u64 scav_ns;
 	u64 gc_percent;
 	u64 memory_limit;
 	u64 nr_cpus;
@@ -44,6 +46,9 @@ enum goheap_folder {
 	GOHEAP_FOLDER_MCACHE,
 	GOHEAP_FOLDER_MSPAN,
 	GOHEAP_FOLDER_SCHED,
+	GOHEAP_FOLDER_CPU,
+	GOHEAP_FOLDER_CPU_CLASSES,
+	GOHEAP_FOLDER_SCAVENGE,
 	GOHEAP_NR_FOLDERS,
 };
 
@@ -63,7 +68,7 @@ struct goheap_metric {
 	bool summed;
 };
 
-#define GOHEAP_NR_METRICS	33
+#define GOHEAP_NR_METRICS	38
 
 extern const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS];
 

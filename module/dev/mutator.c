@@ -269,6 +269,7 @@ static void find_stack(struct goheap_mutator *mut)
 }
 
 static struct goheap_mutator *new_mutator(struct goheap_file *gf,
+					  const struct gh_window *window,
 					  unsigned long nr_pages, bool precise)
 {
 	u32 nr_leases = (nr_pages - 1) * GH_LEASES_PER_PAGE;
@@ -279,7 +280,7 @@ static struct goheap_mutator *new_mutator(struct goheap_file *gf,
 	if (!mut)
 		return NULL;
 	old = set_active_memcg(gf->memcg);
-	mut->core = gh_mutator_create(gf->heap, nr_leases);
+	mut->core = gh_mutator_create(gf->heap, nr_leases, window);
 	set_active_memcg(old);
 	if (!mut->core) {
 		kfree(mut);
@@ -327,6 +328,7 @@ int goheap_mutator_mmap(struct file *file, struct vm_area_struct *vma,
 	unsigned long nr_pages = (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;
 	struct goheap_file *gf = file->private_data;
 	struct goheap_mutator *mut;
+	struct gh_window window;
 	int err;
 
 	BUILD_BUG_ON(sizeof(struct goheap_mutator_page) != GOHEAP_CONTROL_BYTES);
@@ -334,6 +336,8 @@ int goheap_mutator_mmap(struct file *file, struct vm_area_struct *vma,
 		     sizeof(struct gh_control));
 	BUILD_BUG_ON(offsetof(struct goheap_mutator_page, barrier) !=
 		     offsetof(struct gh_control, barrier));
+	BUILD_BUG_ON(offsetof(struct goheap_mutator_page, slot) !=
+		     offsetof(struct gh_control, slot));
 	BUILD_BUG_ON(offsetof(struct goheap_mutator_page, tiny) !=
 		     offsetof(struct gh_control, tiny));
 	BUILD_BUG_ON(sizeof(struct goheap_slots) != sizeof(struct gh_slots));
@@ -347,9 +351,9 @@ int goheap_mutator_mmap(struct file *file, struct vm_area_struct *vma,
 		return -EOPNOTSUPP;
 	if (nr_pages < 2 || nr_pages > MAX_PAGES)
 		return -EINVAL;
-	if (!goheap_attached(gf))
+	if (!goheap_attach_window(gf, &window))
 		return -ENOTCONN;
-	mut = new_mutator(gf, nr_pages, precise);
+	mut = new_mutator(gf, &window, nr_pages, precise);
 	if (!mut)
 		return -ENOMEM;
 	vma->vm_private_data = mut;

@@ -32,6 +32,7 @@
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
+#include "gh_mutator.h"
 
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
@@ -362,10 +363,35 @@ static int in_process(struct goheap_file *gf, struct goheap_attachment *att,
 	return err;
 }
 
+/*
+ * Places outside of the objects where mutators are about to store: what is there
+ * now is gone when the variables are read otherwise. See the top of core/gh_gc.c.
+ */
+static int read_slots(struct goheap_file *gf, struct goheap_attachment *att,
+		      struct gh_mark *m)
+{
+	struct goheap_mutator *mut;
+	int err = 0;
+
+	list_for_each_entry(mut, &att->threads, reading) {
+		u64 slot = gh_mutator_slot(mut->core);
+
+		if (!slot || slot % sizeof(u64) || slot >= TASK_SIZE_MAX)
+			continue;
+		err = goheap_range_mark(gf->copy, att, slot, slot + sizeof(u64),
+					false, m);
+		if (err)
+			break;
+	}
+	return err;
+}
+
 static int read_variables(struct goheap_file *gf, struct goheap_attachment *att,
 			  struct gh_mark *m)
 {
-	return read_ranges(gf, att, false, m);
+	int err = read_slots(gf, att, m);
+
+	return err ? err : read_ranges(gf, att, false, m);
 }
 
 /* Roots are added by ioctl meanwhile, which offers them itself. */

@@ -52,14 +52,15 @@ int goheap_status_mmap(struct file *file, struct vm_area_struct *vma)
 /**
  * gh_port_set_marking() - tell programs that references are being marked
  * @heap: heap
- * @marking: they are
+ * @cycle: number of the cycle that marks, 0 if it has ended
  *
  * Context: gh_heap.world held for writing.
  */
-void gh_port_set_marking(struct gh_heap *heap, bool marking)
+void gh_port_set_marking(struct gh_heap *heap, u64 cycle)
 {
 	struct goheap_status *status = goheap_file_of(heap)->status;
 
-	WRITE_ONCE(status->cycles, heap->nr_cycles + !marking);
-	WRITE_ONCE(status->marking, marking);
+	WRITE_ONCE(status->cycles, heap->nr_cycles + !cycle);
+	/* 0 is for no cycle, also after 2^32 of them. */
+	WRITE_ONCE(status->marking, cycle ? (u32)cycle ?: 1 : 0);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The gctrace line of a cycle, as Go's runtime writes it:
+ * The lines of gctrace and scavtrace, as Go's runtime writes them. That of a cycle:
  *
  *	gc 7 @1.234s 5%: 0.10+2.3+0.052 ms clock, 0.20+0/2.1/0+0.10 ms cpu,
  *	4->4->2 MB, 4 MB goal, 0 MB stacks, 0 MB globals, 2 P (forced)
@@ -102,5 +102,31 @@ int goheap_trace_line(char *buf, size_t size, const struct gh_cycle *c)
 	    c->nr_cpus);
 	if (c->reason == GH_CYCLE_FORCED)
 		add(&l, " (forced)");
+	return l.len;
+}
+
+/**
+ * goheap_scav_line() - write a line of scavtrace
+ * @buf: where to
+ * @size: size of @buf, GOHEAP_TRACE_LINE
+ * @t: what the scavenger did since the last line
+ *
+ * In Go's format: given back in the background, given back otherwise, without
+ * memory now, and how much of the memory that there is belongs to spans.
+ *
+ * Return: length of the line, without a newline.
+ */
+int goheap_scav_line(char *buf, size_t size, const struct gh_scav_trace *t)
+{
+	struct line l = { .buf = buf, .size = size };
+
+	add(&l, "scav %llu KiB work (bg), %llu KiB work (eager), ",
+	    t->bg_bytes >> 10, t->eager_bytes >> 10);
+	add(&l, "%llu KiB now, %llu%% util", t->released >> 10,
+	    t->in_use * 100 / max_t(u64, t->retained, 1));
+	if (t->forced)
+		add(&l, " (forced)");
+	else if (t->reset)
+		add(&l, " [controller reset]");
 	return l.len;
 }

@@ -240,6 +240,26 @@ void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c)
 }
 
 /**
+ * gh_port_trace_scavenge() - report the scavenger's work where scavtrace asks
+ *	for it
+ * @heap: heap
+ * @t: what it did since the last report
+ *
+ * Context: may sleep; no lock held.
+ */
+void gh_port_trace_scavenge(struct gh_heap *heap,
+			    const struct gh_scav_trace *t)
+{
+	struct goheap_file *gf = goheap_file_of(heap);
+	char line[GOHEAP_TRACE_LINE];
+
+	if (!READ_ONCE(gf->scavtrace))
+		return;
+	goheap_scav_line(line, sizeof(line), t);
+	log_line(gf, "%s", line);
+}
+
+/**
  * goheap_worker_start() - start the collector thread of a new file
  * @gf: file
  *

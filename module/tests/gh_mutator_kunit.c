@@ -20,10 +20,13 @@ static struct gh_slots *slots(struct gh_mutator *mut, u32 lease)
 	return page + lease % GH_LEASES_PER_PAGE * GH_LEASE_SLOTS_BYTES;
 }
 
+/* Where the mutators of this suite see the objects. */
+static const struct gh_window window = { 0x7f0000000000, GH_TEST_ASPACE };
+
 static struct gh_mutator *new_mutator(struct kunit *test)
 {
 	struct gh_test_env *env = test->priv;
-	struct gh_mutator *mut = gh_mutator_create(env->heap, LEASES);
+	struct gh_mutator *mut = gh_mutator_create(env->heap, LEASES, &window);
 
 	KUNIT_ASSERT_NOT_NULL(test, mut);
 	return mut;
@@ -388,6 +391,43 @@ static void gh_mutator_barrier_buffer(struct kunit *test)
 	gh_mutator_destroy(env->heap, mut);
 }
 
+/* What is where a mutator stores is a root; a hostile address is nothing. */
+static void gh_mutator_place(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	struct gh_mutator *mut = new_mutator(test);
+	u64 box = gh_test_new(test, gh_test_layout(test, 2, 0x3), 16);
+	const u64 bad[] = { 0, 1, 8, ~0ULL, ~7ULL, window.base,
+		window.base + window.bytes, window.base + window.bytes - 8 };
+	u64 ref, i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		control(mut)->slot = bad[i];
+		gh_test_collect(env);
+	}
+	box = gh_test_new(test, gh_test_layout(test, 2, 0x3), 16);
+	env->root[0] = box;
+	ref = gh_test_new(test, 0, 64);
+	/* No reference leads to it, not even from a word that is one. */
+	*gh_test_word(env, box, 1) = ref;
+	control(mut)->slot = window.base + gh_test_off(box) + 4;
+	gh_test_mark_begin(env);
+	gh_mutator_begin_all(env->heap, &env->heap->mark);
+	*gh_test_word(env, box, 1) = 0;
+	gh_test_mark_end(env, &(struct gh_cycle){});
+	KUNIT_EXPECT_FALSE(test, gh_test_alive(env, ref));
+	ref = gh_test_new(test, 0, 64);
+	*gh_test_word(env, box, 1) = ref;
+	control(mut)->slot = window.base + gh_test_off(box) + 8;
+	gh_test_mark_begin(env);
+	gh_mutator_begin_all(env->heap, &env->heap->mark);
+	*gh_test_word(env, box, 1) = 0;
+	gh_test_mark_end(env, &(struct gh_cycle){});
+	KUNIT_EXPECT_TRUE(test, gh_test_alive(env, ref));
+	KUNIT_EXPECT_EQ(test, env->heap->invalid_refs, 0);
+	gh_mutator_destroy(env->heap, mut);
+}
+
 /* The heap's goal is kept, and a lease that is due for a cycle waits for it. */
 static void gh_mutator_triggers(struct kunit *test)
 {
@@ -435,7 +475,6 @@ static void gh_mutator_ceiling(struct kunit *test)
 /* Words of a thread: references and addresses count, anything else does not. */
 static void gh_mutator_words(struct kunit *test)
 {
-	static const struct gh_window window = { 0x7f0000000000, GH_TEST_ASPACE };
 	struct gh_test_env *env = test->priv;
 	u64 a = gh_test_new(test, 0, 64), b = gh_test_new(test, 0, 64);
 	u64 c = gh_test_new(test, 0, 64), dead = gh_test_new(test, 0, 64);
@@ -470,6 +509,7 @@ static struct kunit_case gh_mutator_cases[] = {
 	KUNIT_CASE(gh_mutator_scribble),
 	KUNIT_CASE(gh_mutator_forged),
 	KUNIT_CASE(gh_mutator_barrier_buffer),
+	KUNIT_CASE(gh_mutator_place),
 	KUNIT_CASE(gh_mutator_triggers),
 	KUNIT_CASE(gh_mutator_ceiling),
 	KUNIT_CASE(gh_mutator_words),

@@ -18,6 +18,7 @@ extern struct kunit_suite * const gh_test_gh_sweep_suite;
 extern struct kunit_suite * const gh_test_gh_mark_suite;
 extern struct kunit_suite * const gh_test_gh_stack_suite;
 extern struct kunit_suite * const gh_test_gh_gc_suite;
+extern struct kunit_suite * const gh_test_gh_scavenge_suite;
 extern struct kunit_suite * const gh_test_gh_mutator_suite;
 
 static struct kunit_suite * const * const suites[] = {
@@ -36,5 +37,6 @@ static struct kunit_suite * const * const suites[] = {
 	&gh_test_gh_mark_suite,
 	&gh_test_gh_stack_suite,
 	&gh_test_gh_gc_suite,
+	&gh_test_gh_scavenge_suite,
 	&gh_test_gh_mutator_suite,
 };

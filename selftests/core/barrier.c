@@ -30,14 +30,15 @@
 #define FIELDS		4	/* words of references at the start of a node */
 #define CHECK		4	/* the word after them */
 #define NODE_BYTES	48
+#define BASE		(1ULL << 46)	/* where programs see the objects */
 #define PAGES_SEEN	512	/* heap pages that nodes are expected in */
 
 #define check(c)	gh_user_require(c, #c)
 
 enum state {
 	IDLE,
-	STORE_OLD, STORE_TEST, STORE_FAST, STORE_LATE_TEST,
-	STORE_CYCLE, STORE_OLD_AGAIN, STORE_SLOW, STORE_RECHECK,
+	STORE_ANNOUNCE, STORE_TEST, STORE_FAST, STORE_LATE_TEST,
+	STORE_CYCLE, STORE_OLD, STORE_SLOW, STORE_RECHECK,
 	REPORT_OLD, REPORT_NEW,
 	TAKE_LOAD, TAKE_STORE, TAKE_CHECK, REFILL,
 };
@@ -48,6 +49,7 @@ enum state {
  * @state: next step
  * @reg: local variables
  * @slot: where it is storing to
+ * @addr: the same as the program's address
  * @old: what was there
  * @new: what it is storing
  * @cycle: collection that marked when it began to report
@@ -65,6 +67,7 @@ struct thread {
 	enum state state;
 	u64 reg[REGS];
 	u64 *slot;
+	u64 addr;
 	u64 old;
 	u64 new;
 	u64 cycle;
@@ -82,8 +85,7 @@ static struct gh_heap *heap;
 static u32 node_layout;
 static struct thread threads[THREADS];
 static u64 global[GLOBALS];
-static bool marking;		/* what the status page says */
-static u64 cycles;
+static u64 marking;		/* what the status page says */
 static u64 seed;
 static u64 ops, max_ops;
 static u64 made, seen_objects;
@@ -117,16 +119,19 @@ static struct gh_slots *slots_of(struct thread *t)
 static void begin_store(struct thread *t)
 {
 	u32 i = rnd(REGS), from = rnd(REGS);
+	u64 field = rnd(FIELDS);
 
 	t->new = rnd(16) ? t->reg[from] : 0;
 	if (!rnd(4)) {
 		t->slot = &global[rnd(GLOBALS)];
+		t->addr = (uintptr_t)t->slot;
 	} else {
 		if (!t->reg[i])
 			return;
-		t->slot = word_of(t->reg[i], rnd(FIELDS));
+		t->slot = word_of(t->reg[i], field);
+		t->addr = BASE + off_of(t->reg[i]) + field * 8;
 	}
-	t->state = STORE_OLD;
+	t->state = STORE_ANNOUNCE;
 }
 
 static void load(struct thread *t)
@@ -188,8 +193,8 @@ static void report(struct thread *t, enum state after)
 static void store_step(struct thread *t)
 {
 	switch (t->state) {
-	case STORE_OLD:
-		t->old = READ_ONCE(*t->slot);
+	case STORE_ANNOUNCE:
+		WRITE_ONCE(control_of(t)->slot, t->addr);
 		t->state = STORE_TEST;
 		break;
 	case STORE_TEST:
@@ -201,14 +206,15 @@ static void store_step(struct thread *t)
 		break;
 	case STORE_LATE_TEST:
 		t->state = IDLE;
+		t->old = 0;
 		if (marking)
 			report(t, IDLE);
 		break;
 	case STORE_CYCLE:
-		t->cycle = cycles;
-		t->state = STORE_OLD_AGAIN;
+		t->cycle = marking;
+		t->state = t->cycle ? STORE_OLD : STORE_SLOW;
 		break;
-	case STORE_OLD_AGAIN:
+	case STORE_OLD:
 		t->old = READ_ONCE(*t->slot);
 		report(t, STORE_SLOW);
 		break;
@@ -218,7 +224,8 @@ static void store_step(struct thread *t)
 		break;
 	case STORE_RECHECK:
 		t->state = IDLE;
-		if (cycles != t->cycle)
+		t->old = 0;
+		if (marking && marking != t->cycle)
 			report(t, IDLE);
 		break;
 	case REPORT_OLD:
@@ -304,6 +311,7 @@ static void take_step(struct thread *t)
 /* End a thread, or begin one that has what another one has. */
 static void live_or_die(struct thread *t)
 {
+	const struct gh_window window = { BASE, heap->aspace };
 	struct thread *parent = &threads[rnd(THREADS)];
 
 	if (gh_user_holds_locks())
@@ -313,7 +321,7 @@ static void live_or_die(struct thread *t)
 		memset(t, 0, sizeof(*t));
 		return;
 	}
-	t->mut = gh_mutator_create(heap, 1);
+	t->mut = gh_mutator_create(heap, 1, &window);
 	check(t->mut);
 	t->generation = ~0ULL;
 	memcpy(t->reg, parent->reg, sizeof(t->reg));
@@ -368,7 +376,8 @@ static void mark_thread(struct gh_mark *m, struct thread *t)
 	u64 words[REGS + 3];
 
 	memcpy(words, t->reg, sizeof(t->reg));
-	words[REGS] = t->old;
+	/* What is overwritten need not be there: see goheap_store(). */
+	words[REGS] = 0;
 	words[REGS + 1] = t->new;
 	words[REGS + 2] = t->taken;
 	gh_mark_words(m, words, REGS + 3, NULL, 0, GH_ROOT_STACK);
@@ -394,9 +403,18 @@ static void mark_roots(struct gh_heap *h, struct gh_mark *m)
 	u64 ref;
 	u32 i;
 
+	/* Those that are being stored to, then all of them. */
+	for (i = 0; i < THREADS; i++) {
+		u64 addr = threads[i].mut ? gh_mutator_slot(threads[i].mut) : 0;
+
+		if (!addr || addr - BASE < heap->aspace)
+			continue;
+		ref = READ_ONCE(*(u64 *)(uintptr_t)addr);
+		gh_mark_refs(m, &ref, 1, GH_ROOT_STATIC);
+	}
 	for (i = 0; i < GLOBALS; i++) {
-		ref = READ_ONCE(global[i]);
 		schedule();
+		ref = READ_ONCE(global[i]);
 		gh_mark_refs(m, &ref, 1, GH_ROOT_STATIC);
 	}
 	while ((t = unread_thread())) {
@@ -449,18 +467,16 @@ static void verify(void)
 	}
 }
 
-static void set_marking(struct gh_heap *h, bool on)
+static void set_marking(struct gh_heap *h, u64 cycle)
 {
 	u32 i;
 
-	for (i = 0; on && i < THREADS; i++)
+	for (i = 0; cycle && i < THREADS; i++)
 		threads[i].read = false;
-	if (!on) {
+	if (!cycle)
 		verify();
-		cycles = h->nr_cycles + 1;
-		schedule();
-	}
-	marking = on;
+	schedule();
+	marking = cycle;
 	schedule();
 }
 

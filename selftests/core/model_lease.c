@@ -142,7 +142,8 @@ void model_take(struct model *m)
 		memset(m->lease[which], 0, sizeof(m->lease[which]));
 	}
 	if (!*mut)
-		*mut = gh_mutator_create(m->heap, LEASES);
+		*mut = gh_mutator_create(m->heap, LEASES,
+					 &(struct gh_window){});
 	check(*mut || m->failing);
 	if (!*mut)
 		return;

@@ -147,7 +147,7 @@ static void do_lookup(struct model *m)
 
 static void do_collect(struct model *m)
 {
-	switch (model_pick(m, 4)) {
+	switch (model_pick(m, 5)) {
 	case 0:
 		model_full_check(m);
 		break;
@@ -162,6 +162,10 @@ static void do_collect(struct model *m)
 		break;
 	case 3:
 		gh_heap_release(m->heap, model_pick(m, 8UL << 20));
+		model_check_heap(m);
+		break;
+	case 4:
+		gh_scavenge_run(m->heap);
 		model_check_heap(m);
 		break;
 	}

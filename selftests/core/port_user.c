@@ -145,12 +145,12 @@ void gh_port_sync_users(struct gh_heap *heap)
 	syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
-void gh_port_set_marking(struct gh_heap *heap, bool marking)
+void gh_port_set_marking(struct gh_heap *heap, u64 cycle)
 {
-	gh_user_require(marking == (heap->phase == GH_PHASE_MARK),
+	gh_user_require(!cycle == (heap->phase != GH_PHASE_MARK),
 			"marking announced in the wrong phase");
 	if (gh_user_program)
-		gh_user_program->set_marking(heap, marking);
+		gh_user_program->set_marking(heap, cycle);
 }
 
 void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m)
@@ -186,6 +186,17 @@ void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c)
 {
 	gh_user_may_sleep();
 	gh_user_require(c->cycle <= heap->nr_cycles, "cycle not published");
+}
+
+/* Tests run the scavenger themselves. */
+void gh_port_wake_scavenger(struct gh_heap *heap)
+{
+}
+
+void gh_port_trace_scavenge(struct gh_heap *heap,
+			    const struct gh_scav_trace *t)
+{
+	gh_user_may_sleep();
 }
 
 u64 gh_port_cpu_ns(void)

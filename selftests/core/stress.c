@@ -193,9 +193,20 @@ static void register_layout(struct mutator *t)
 	check(gh_layout_register(heap, 64 + 8 * rnd(t, 4), 8, &mask) > 0);
 }
 
+/* The background scavenger is one thread at a time, and at times of use. */
+static void scavenge(struct mutator *t)
+{
+	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+
+	gh_gc_set_limit(heap, rnd(t, 2) ? S64_MAX : rnd(t, 8UL << 20));
+	pthread_mutex_lock(&one);
+	gh_scavenge_run(heap);
+	pthread_mutex_unlock(&one);
+}
+
 static void other(struct mutator *t)
 {
-	switch (rnd(t, 12)) {
+	switch (rnd(t, 13)) {
 	case 0:
 		check(!gh_port_collect(heap, GH_CYCLE_FORCED));
 		break;
@@ -213,6 +224,9 @@ static void other(struct mutator *t)
 		break;
 	case 5:
 		count_unused();
+		break;
+	case 6:
+		scavenge(t);
 		break;
 	default:
 		flush(t);
@@ -299,7 +313,7 @@ int main(int argc, char **argv)
 		t[i].ops = ops;
 		t[i].seed = seed + i * 1000003;
 		t[i].root = &roots[i * KEPT];
-		t[i].leases = gh_mutator_create(heap, LEASES);
+		t[i].leases = gh_mutator_create(heap, LEASES, &(struct gh_window){});
 		check(t[i].leases);
 		check(!pthread_create(&t[i].thread, NULL, mutate, &t[i]));
 	}

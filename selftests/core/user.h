@@ -28,7 +28,7 @@ void gh_user_set_roots(struct gh_heap *heap, struct gh_user_roots *roots);
  * write), asked for roots, and told when all threads have passed a barrier.
  */
 struct gh_user_program {
-	void (*set_marking)(struct gh_heap *heap, bool marking);
+	void (*set_marking)(struct gh_heap *heap, u64 cycle);
 	void (*mark_roots)(struct gh_heap *heap, struct gh_mark *m);
 };
 

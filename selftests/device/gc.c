@@ -665,4 +665,65 @@ TEST_F(gc, collectors)
 	EXPECT_EQ(10000, stats.heap_objects);
 }
 
+/* Make 16 MiB garbage, have two collections, and wait; bytes given back then. */
+static __u64 drop_and_wait(struct heap *h, unsigned int tenths)
+{
+	struct goheap_stats stats = { };
+	unsigned int i;
+
+	if (heap_push_many(h, 64 * KIB, 0, 256) != 256)
+		return ~0ULL;
+	h->stack->top = 0;
+	if (gh_collect(h->fd) || gh_collect(h->fd))
+		return ~0ULL;
+	for (i = 0; i < tenths && stats.scav_bg_bytes < 14 * MIB; i++) {
+		usleep(100000);
+		if (gh_stats(h->fd, &stats))
+			return ~0ULL;
+	}
+	return stats.scav_bg_bytes;
+}
+
+/* Nobody asks for it: what a heap will not need goes back in the background. */
+TEST_F(gc, background_release)
+{
+	struct heap *h = &self->heap;
+	struct goheap_stats stats;
+	__u64 bytes;
+
+	ASSERT_NE(0, heap_push(h, MIB, 0));
+	h->stack->top = 0;
+	bytes = drop_and_wait(h, 300);
+	EXPECT_LE(14 * MIB, bytes);
+	EXPECT_GE(18 * MIB, bytes);
+	ASSERT_EQ(0, gh_stats(self->fd, &stats));
+	EXPECT_GE(8 * MIB, held(&stats));
+	EXPECT_NE(0, stats.scav_bg_ns);
+	EXPECT_EQ(0, stats.scav_eager_bytes);
+}
+
+TEST_F(gc, background_leaves)
+{
+	__u64 released = 0;
+
+	ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_MADVDONTNEED, 0));
+	EXPECT_EQ(0, drop_and_wait(&self->heap, 20));
+	/* It is there when somebody wants it. */
+	ASSERT_EQ(0, gh_free_os_memory(self->fd, &released));
+	EXPECT_LE(14 * MIB, released);
+}
+
+/* The scavenger may sleep, or be at work, when its heap ends. */
+TEST_F(gc, end_while_releasing)
+{
+	unsigned int i;
+	struct heap h;
+
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, heap_open(&h, GIB, 0));
+		EXPECT_NE(~0ULL, drop_and_wait(&h, i % 2));
+		heap_close(&h);
+	}
+}
+
 TEST_HARNESS_MAIN

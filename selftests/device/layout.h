@@ -133,7 +133,9 @@ AT(goheap_stats, fault_pages, 224);
 AT(goheap_stats, by_class, 232);
 AT(goheap_stats, handshakes, 1864);
 AT(goheap_stats, evictions, 1888);
-SIZE(goheap_stats, 1896);
+AT(goheap_stats, scav_bg_bytes, 1896);
+AT(goheap_stats, scav_assist_ns, 1920);
+SIZE(goheap_stats, 1928);
 
 AT(goheap_cycle, size, 0);
 AT(goheap_cycle, flags, 4);

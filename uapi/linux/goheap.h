@@ -125,7 +125,7 @@ struct goheap_stack {
 /**
  * struct goheap_status - what a heap tells its programs without being asked
  * @marking: not 0: references that are stored, and those they replace, have to
- *	be put in the barrier buffer
+ *	be put in the barrier buffer; another number in each collection
  * @reserved: 0
  * @cycles: completed collections
  */
@@ -136,7 +136,7 @@ struct goheap_status {
 };
 
 #define GOHEAP_CONTROL_BYTES	4096
-#define GOHEAP_BARRIER_REFS	507
+#define GOHEAP_BARRIER_REFS	506
 
 /**
  * struct goheap_mutator_page - first control page of a thread
@@ -146,6 +146,8 @@ struct goheap_status {
  * @tiny_allocs: for the statistics: objects put beside others in a slot
  * @tiny: reference to the slot that the thread still puts further objects in,
  *	0 for none; a root while objects are being marked
+ * @slot: address of the reference that the thread is going to change; written
+ *	before it tests goheap_status.marking, and left as it is afterwards
  * @nr_barrier: entries of @barrier in use
  * @reserved: 0
  * @barrier: references stored or replaced while goheap_status.marking was not
@@ -161,6 +163,7 @@ struct goheap_mutator_page {
 	__aligned_u64 generation;
 	__aligned_u64 tiny_allocs;
 	__aligned_u64 tiny;
+	__aligned_u64 slot;
 	__u32 nr_barrier;
 	__u32 reserved;
 	__aligned_u64 barrier[GOHEAP_BARRIER_REFS];
@@ -432,6 +435,12 @@ struct goheap_collect {
  *	long as all heaps together write no more than 100 in 5 seconds
  * @GOHEAP_PARAM_INVALIDPTR: 1 has a collection that finds bad references write
  *	their number to the kernel log; 0 only counts
+ * @GOHEAP_PARAM_SCAVTRACE: 1 writes a line to the kernel log when a sweep or a
+ *	FREE_OS_MEMORY is over, that says what was given back since the last
+ *	line; counted with those of GCTRACE
+ * @GOHEAP_PARAM_MADVDONTNEED: 1 has free memory beyond what the heap will need
+ *	soon given back in the background; 0 leaves it until the kernel, the
+ *	limit or the ceiling needs it
  */
 enum goheap_param_id {
 	GOHEAP_PARAM_GC_PERCENT = 0,
@@ -439,6 +448,8 @@ enum goheap_param_id {
 	GOHEAP_PARAM_MAX_HEAP,
 	GOHEAP_PARAM_GCTRACE,
 	GOHEAP_PARAM_INVALIDPTR,
+	GOHEAP_PARAM_SCAVTRACE,
+	GOHEAP_PARAM_MADVDONTNEED,
 };
 
 #define GOHEAP_PARAM_SET	(1U << 0)
@@ -513,6 +524,11 @@ struct goheap_class_stats {
  * @handshake_total_ns: ns that took, all together
  * @handshake_max_ns: ns that the longest of them took
  * @evictions: processes that could not be read and lost the heap
+ * @scav_bg_bytes: bytes of memory given back in the background
+ * @scav_eager_bytes: bytes given back by allocations, at the limit or the
+ *	ceiling, by FREE_OS_MEMORY
+ * @scav_bg_ns: ns of CPU time of the background scavenger
+ * @scav_assist_ns: ns that allocations spent giving memory back
  */
 struct goheap_stats {
 	__u32 size;
@@ -550,6 +566,10 @@ struct goheap_stats {
 	__aligned_u64 handshake_total_ns;
 	__aligned_u64 handshake_max_ns;
 	__aligned_u64 evictions;
+	__aligned_u64 scav_bg_bytes;
+	__aligned_u64 scav_eager_bytes;
+	__aligned_u64 scav_bg_ns;
+	__aligned_u64 scav_assist_ns;
 };
 
 /**

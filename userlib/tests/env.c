@@ -76,7 +76,10 @@ static struct gh_debug debug;
 /* Whether all values were good; the answer is in debug. */
 static bool parse(const char *text)
 {
-	debug = (struct gh_debug){ .gctrace = 0, .invalidptr = -1 };
+	debug = (struct gh_debug){ .gctrace = 0,
+				   .invalidptr = -1,
+				   .scavtrace = -1,
+				   .madvdontneed = -1 };
 	return gh_parse_debug(text, &debug);
 }
 
@@ -86,7 +89,11 @@ void test_debug(void)
 	EXPECT(parse("gctrace=1") && debug.gctrace == 1);
 	EXPECT(parse("gctrace=2") && debug.gctrace == 1);
 	EXPECT(parse("gctrace=1,gctrace=0") && debug.gctrace == 0);
-	EXPECT(parse("madvdontneed=1,gctrace=1,x=y") && debug.gctrace == 1);
+	EXPECT(parse("clobberfree=1,gctrace=1,x=y") && debug.gctrace == 1);
+	EXPECT(parse("gctrace=1") && debug.scavtrace == -1 &&
+	       debug.madvdontneed == -1);
+	EXPECT(parse("scavtrace=1,madvdontneed=0") && debug.scavtrace == 1 &&
+	       debug.madvdontneed == 0 && debug.gctrace == 0);
 	EXPECT(parse("invalidptr=0,gctrace=1") && debug.invalidptr == 0 &&
 	       debug.gctrace == 1);
 	EXPECT(parse("gctrace") && debug.gctrace == 0);

@@ -438,7 +438,9 @@ static struct gh_mutator *new_mutator(struct host_heap *hh, char *start,
 	u32 i;
 
 	mut = gh_mutator_create(hh->core,
-				(nr_pages - 1) * GH_LEASES_PER_PAGE);
+				(nr_pages - 1) * GH_LEASES_PER_PAGE,
+				&(struct gh_window){ (uintptr_t)hh->base,
+						     hh->core->aspace });
 	gh_user_require(mut, "no memory");
 	free_page((unsigned long)mut->pages[0]);
 	for (i = 0; i < nr_pages; i++)

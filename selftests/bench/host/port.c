@@ -60,6 +60,15 @@ void gh_port_depopulate(struct gh_heap *heap, u64 page, void **kaddr,
 		MADV_DONTNEED);
 }
 
+void gh_port_wake_scavenger(struct gh_heap *heap)
+{
+}
+
+void gh_port_trace_scavenge(struct gh_heap *heap,
+			    const struct gh_scav_trace *t)
+{
+}
+
 void gh_port_hold_users(struct gh_heap *heap)
 {
 }
@@ -69,14 +78,14 @@ void gh_port_sync_users(struct gh_heap *heap)
 {
 }
 
-void gh_port_set_marking(struct gh_heap *heap, bool marking)
+void gh_port_set_marking(struct gh_heap *heap, u64 cycle)
 {
 	struct host_heap *hh = heap->port;
 
 	if (!hh->status)
 		return;
-	WRITE_ONCE(hh->status->marking, marking);
-	if (!marking)
+	WRITE_ONCE(hh->status->marking, cycle);
+	if (!cycle)
 		WRITE_ONCE(hh->status->cycles, heap->nr_cycles + 1);
 }
 
