@@ -18,7 +18,8 @@
  * The goal is Go's: what the last cycle found live, plus GOGC percent of it
  * and of the roots, at least 4 MiB scaled by GOGC; and no more than what the
  * memory limit leaves after metadata, with 3 % headroom; after the sweep, free
- * memory beyond the limit is given back. The cycle starts when
+ * memory beyond the limit is given back. Where the port knows a lower limit than
+ * the program's, that one holds. The cycle starts when
  * the goal is reached, since programs wait while it marks. A limit below the
  * live heap would make every allocation collect; the runway keeps the cost of
  * marking per byte allocated bounded, which is why the limit is soft.
@@ -59,10 +60,17 @@ static u64 percent_goal(struct gh_heap *heap, u64 marked, u64 root_bytes)
 	return max(marked + extra, minimum);
 }
 
+/* The program's limit or that of its surroundings; S64_MAX is none. */
+static u64 memory_limit(struct gh_heap *heap)
+{
+	return min_t(u64, READ_ONCE(heap->memory_limit),
+		     gh_port_memory_limit(heap));
+}
+
 /* The memory limit's goal; U64_MAX without one. */
 static u64 limit_goal(struct gh_heap *heap, u64 marked)
 {
-	u64 limit = heap->memory_limit;
+	u64 limit = memory_limit(heap);
 	u64 other, goal, headroom;
 
 	if (limit == S64_MAX)
@@ -137,6 +145,19 @@ void gh_gc_set_limit(struct gh_heap *heap, s64 limit)
 {
 	down_write(&heap->world);
 	WRITE_ONCE(heap->memory_limit, limit);
+	commit_goal(heap, heap->heap_marked, last_root_bytes(heap));
+	up_write(&heap->world);
+}
+
+/**
+ * gh_gc_limit_changed() - compute the goal anew
+ * @heap: heap whose gh_port_memory_limit() is another than before
+ *
+ * Context: may sleep; heap->world not held.
+ */
+void gh_gc_limit_changed(struct gh_heap *heap)
+{
+	down_write(&heap->world);
 	commit_goal(heap, heap->heap_marked, last_root_bytes(heap));
 	up_write(&heap->world);
 }
@@ -259,7 +280,7 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 /* Give back free memory that is beyond the memory limit. */
 static void release_to_limit(struct gh_heap *heap)
 {
-	u64 limit = READ_ONCE(heap->memory_limit);
+	u64 limit = memory_limit(heap);
 	u64 now = atomic64_read(&heap->mapped) + metadata_bytes(heap);
 
 	if (now > limit)

@@ -383,6 +383,7 @@ u64 gh_gc_sweep(struct gh_heap *heap);
 bool gh_gc_get_cycle(struct gh_heap *heap, u64 cycle, struct gh_cycle *c);
 void gh_gc_set_percent(struct gh_heap *heap, s64 percent);
 void gh_gc_set_limit(struct gh_heap *heap, s64 limit);
+void gh_gc_limit_changed(struct gh_heap *heap);
 
 /* Validator; module/core/gh_check.c */
 const char *gh_check_heap(struct gh_heap *heap);

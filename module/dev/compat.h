@@ -6,6 +6,7 @@
 #ifndef GOHEAP_COMPAT_H
 #define GOHEAP_COMPAT_H
 
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/version.h>
@@ -79,6 +80,16 @@ static inline bool goheap_fault_unlock_vma(struct vm_fault *vmf)
 	}
 #endif
 	return false;
+}
+
+/* Do cgroups pay for kernel memory? 6.3 renamed the question. */
+static inline bool goheap_memcg_charges(void)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return memcg_kmem_online();
+#else
+	return memcg_kmem_enabled();
+#endif
 }
 
 #endif /* GOHEAP_COMPAT_H */

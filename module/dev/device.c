@@ -193,6 +193,7 @@ static void init_file(struct goheap_file *gf)
 	mutex_init(&gf->attach_lock);
 	hash_init(gf->attachments);
 	goheap_mutators_init(gf);
+	goheap_memcg_init(gf);
 	INIT_LIST_HEAD(&gf->node);
 	gf->config = (struct goheap_config) {
 		.aspace = goheap_default_aspace(),
@@ -268,6 +269,7 @@ void goheap_file_free(struct goheap_file *gf)
 {
 	WARN_ON_ONCE(!hash_empty(gf->attachments));
 	goheap_mutators_reap(gf);
+	goheap_memcg_stop(gf);
 	destroy_heap(gf);
 	goheap_copy_free(gf->copy);
 	put_names(gf);

@@ -9,6 +9,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "memcg.h"
 #include "worker.h"
 
 struct file;
@@ -42,6 +43,7 @@ struct goheap_config {
  * @tag_reserved: @tag is no other heap's and has to be put back
  * @gctrace: write a line to the kernel log for each cycle
  * @memcg: cgroup of the opener, which pays for the heap's memory; may be NULL
+ * @limit: what the limits of @memcg and the cgroups above it leave
  * @inode: private inode; its mapping finds every user mapping of this heap
  * @lock: protects @config and the making of @heap; taken with the mmap lock
  *	held, so user memory must not be touched under it
@@ -79,6 +81,7 @@ struct goheap_file {
 	bool tag_reserved;
 	bool gctrace;
 	struct mem_cgroup *memcg;
+	struct goheap_memcg_limit limit;
 	struct inode *inode;
 
 	struct mutex lock;		/* config, making of heap */

@@ -54,6 +54,7 @@ const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
 	METRIC(CLASSES, "total:bytes", st.sys),
 	OF_ONE_HEAP(SCHED, "gomaxprocs:threads", nr_cpus),
 	/* Not Go's. */
+	OF_ONE_HEAP(GC, "effective-limit:bytes", limit),
 	OF_ONE_HEAP(GC, "handshake-max:ns", st.handshake_max_ns),
 	METRIC(GC, "handshake-total:ns", st.handshake_total_ns),
 	METRIC(GC, "handshakes:threads", st.handshakes),
@@ -111,6 +112,7 @@ void goheap_view_read(struct goheap_file *gf, struct goheap_view *v)
 			       READ_ONCE(gf->config.gc_percent);
 	v->memory_limit = heap ? READ_ONCE(heap->memory_limit) :
 				 READ_ONCE(gf->config.memory_limit);
+	v->limit = min(v->memory_limit, READ_ONCE(gf->limit.bytes));
 	v->nr_cpus = num_online_cpus();
 }
 

@@ -15,6 +15,7 @@ struct goheap_file;
  * @stacks: bytes of handle stacks
  * @gc_percent: GOGC, -1 for off
  * @memory_limit: GOMEMLIMIT
+ * @limit: the lower of @memory_limit and what the cgroups leave
  * @nr_cpus: CPUs that the heap can use
  *
  * Members of 64 bits only.
@@ -26,6 +27,7 @@ struct goheap_view {
 	u64 stacks;
 	u64 gc_percent;
 	u64 memory_limit;
+	u64 limit;
 	u64 nr_cpus;
 };
 
@@ -63,7 +65,7 @@ struct goheap_metric {
 	bool summed;
 };
 
-#define GOHEAP_NR_METRICS	33
+#define GOHEAP_NR_METRICS	34
 
 extern const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS];
 

@@ -23,6 +23,9 @@ struct gh_user_roots {
 /* At most one set of roots per heap; NULL takes it away. */
 void gh_user_set_roots(struct gh_heap *heap, struct gh_user_roots *roots);
 
+/* Limit of gh_port_memory_limit(); U64_MAX, as at first, is none. */
+void gh_user_set_limit(u64 bytes);
+
 /* A heap of GH_USER_TAG; NULL without memory. */
 struct gh_heap *gh_user_heap(u64 aspace, u64 max_heap);
 
