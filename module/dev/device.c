@@ -11,8 +11,8 @@
  * Lifetime. Descriptors and user mappings hold the struct file, and with it the
  * module. A command runs with the file held, so at release there is no mapping,
  * no attachment, no handle stack and nobody who waits for the collector. Release
- * goes backwards: nobody finds the heap in sysfs, no CPU flushes it, the thread
- * has ended, and only then the heap goes.
+ * goes backwards: nobody finds the heap in sysfs, no CPU flushes it, the kernel
+ * asks it for no memory, the thread has ended, and only then the heap goes.
  *
  * Tags. Two heaps get different tags as long as there are tags, so that a
  * reference of one heap is not taken for one of the other; where a reference
@@ -288,9 +288,12 @@ static int goheap_open(struct inode *inode, struct file *file)
 	err = goheap_worker_start(gf);
 	if (err)
 		goto free_file;
-	err = goheap_cpuhp_add(gf);
+	err = goheap_shrinker_add(gf);
 	if (err)
 		goto stop_worker;
+	err = goheap_cpuhp_add(gf);
+	if (err)
+		goto remove_shrinker;
 	err = goheap_sysfs_add(gf);
 	if (err)
 		goto remove_cpuhp;
@@ -301,6 +304,8 @@ static int goheap_open(struct inode *inode, struct file *file)
 
 remove_cpuhp:
 	goheap_cpuhp_remove(gf);
+remove_shrinker:
+	goheap_shrinker_remove(gf);
 stop_worker:
 	goheap_worker_stop(gf);
 free_file:
@@ -314,6 +319,7 @@ static int goheap_release(struct inode *inode, struct file *file)
 
 	goheap_sysfs_remove(gf);
 	goheap_cpuhp_remove(gf);
+	goheap_shrinker_remove(gf);
 	goheap_worker_stop(gf);
 	goheap_file_free(gf);
 	return 0;

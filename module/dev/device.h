@@ -10,6 +10,7 @@
 #include <linux/workqueue.h>
 
 #include "memcg.h"
+#include "shrinker.h"
 #include "worker.h"
 
 struct file;
@@ -64,6 +65,7 @@ struct goheap_config {
  * @handshake_total_ns: time that took
  * @handshake_max_ns: longest of them
  * @worker: the collector thread
+ * @shrink: what the shrinker needs
  * @dir: folder in sysfs
  * @node: on the list of all heaps in sysfs.c
  * @cpu_node: on the list of the CPU hotplug state
@@ -104,6 +106,7 @@ struct goheap_file {
 	u64 handshake_max_ns;
 
 	struct goheap_worker worker;
+	struct goheap_shrink shrink;
 	struct goheap_dir *dir;
 	struct list_head node;
 	struct hlist_node cpu_node;

@@ -29,7 +29,8 @@
  * QUARTER ago, a work item computes the goal anew; it needs gh_heap.world, which
  * who asks for memory holds. So a change is noticed no later than with the next
  * memory that the heap gets, and acted on one work item later; a heap that gets
- * none notices with its next cycle.
+ * none notices with its next cycle, or when the kernel, to keep to the limit,
+ * calls the shrinker.
  *
  * A limit is no promise: it may be below what is live, and other memory may
  * grow. At memory.max an allocation fails without any killing (see populate() in
@@ -175,6 +176,16 @@ static unsigned long look(struct goheap_file *gf, bool *near)
 	return sum;
 }
 
+/**
+ * goheap_memcg_payer() - the cgroup that pays for what a heap gets now
+ * @gf: file
+ *
+ * Return: it, to be compared; NULL if none does (no cgroups, or nokmem).
+ */
+struct mem_cgroup *goheap_memcg_payer(struct goheap_file *gf)
+{
+	return payer(gf);
+}
 #else /* CONFIG_MEMCG */
 
 static u64 left_by_all(struct goheap_file *gf, struct gh_heap *heap)
@@ -186,6 +197,11 @@ static unsigned long look(struct goheap_file *gf, bool *near)
 {
 	*near = false;
 	return 0;
+}
+
+struct mem_cgroup *goheap_memcg_payer(struct goheap_file *gf)
+{
+	return NULL;
 }
 #endif /* CONFIG_MEMCG */
 

@@ -6,6 +6,7 @@
 #include <linux/workqueue.h>
 
 struct goheap_file;
+struct mem_cgroup;
 
 /**
  * struct goheap_memcg_limit - what the cgroups leave to a heap
@@ -28,5 +29,6 @@ struct goheap_memcg_limit {
 void goheap_memcg_init(struct goheap_file *gf);
 void goheap_memcg_stop(struct goheap_file *gf);
 void goheap_memcg_check(struct goheap_file *gf);
+struct mem_cgroup *goheap_memcg_payer(struct goheap_file *gf);
 
 #endif /* GOHEAP_MEMCG_H */

@@ -63,6 +63,9 @@ const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
 	METRIC(MEMORY, "evictions:processes", st.evictions),
 	METRIC(MEMORY, "faults:faults", st.faults),
 	METRIC(MEMORY, "fault-pages:pages", st.fault_pages),
+	METRIC(MEMORY, "shrinker-calls:calls", shrink_calls),
+	METRIC(MEMORY, "shrinker-cycles:gc-cycles", shrink_cycles),
+	METRIC(MEMORY, "shrinker-released:bytes", shrink_bytes),
 };
 
 static u64 member(const struct goheap_view *v, u16 offset)
@@ -114,6 +117,9 @@ void goheap_view_read(struct goheap_file *gf, struct goheap_view *v)
 				 READ_ONCE(gf->config.memory_limit);
 	v->limit = min(v->memory_limit, READ_ONCE(gf->limit.bytes));
 	v->nr_cpus = num_online_cpus();
+	v->shrink_calls = atomic64_read(&gf->shrink.calls);
+	v->shrink_bytes = atomic64_read(&gf->shrink.bytes);
+	v->shrink_cycles = atomic64_read(&gf->shrink.collections);
 }
 
 /**
@@ -153,4 +159,7 @@ void goheap_view_bury(struct goheap_view *dead, const struct goheap_view *v)
 	st->handshakes += v->st.handshakes;
 	st->handshake_total_ns += v->st.handshake_total_ns;
 	st->evictions += v->st.evictions;
+	dead->shrink_calls += v->shrink_calls;
+	dead->shrink_bytes += v->shrink_bytes;
+	dead->shrink_cycles += v->shrink_cycles;
 }

@@ -17,6 +17,9 @@ struct goheap_file;
  * @memory_limit: GOMEMLIMIT
  * @limit: the lower of @memory_limit and what the cgroups leave
  * @nr_cpus: CPUs that the heap can use
+ * @shrink_calls: times the kernel asked for memory
+ * @shrink_bytes: given back to it then
+ * @shrink_cycles: collections started for that
  *
  * Members of 64 bits only.
  */
@@ -29,6 +32,9 @@ struct goheap_view {
 	u64 memory_limit;
 	u64 limit;
 	u64 nr_cpus;
+	u64 shrink_calls;
+	u64 shrink_bytes;
+	u64 shrink_cycles;
 };
 
 /* Folders of metrics; each one's parent comes before it. */
@@ -65,7 +71,7 @@ struct goheap_metric {
 	bool summed;
 };
 
-#define GOHEAP_NR_METRICS	34
+#define GOHEAP_NR_METRICS	37
 
 extern const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS];
 

@@ -829,4 +829,47 @@ TEST_F(memcg, high)
 	heap_close(h);
 }
 
+/* Pages without objects are there for whoever else is in the cgroup. */
+TEST_F(memcg, shrinks)
+{
+	struct heap *h = &self->heap;
+	const char *dir = self->dir;
+	pid_t pid;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_EQ(0, open_in(h, dir));
+	ASSERT_TRUE(enter(self->home));
+	ASSERT_EQ(20, heap_push_many(h, MIB, 0, 20));
+	h->stack->top = 0;
+	ASSERT_EQ(0, gh_collect(h->fd));
+	ASSERT_LE(20 * MIB, usage(dir));
+	ASSERT_TRUE(set_limit(dir, LIMIT));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		char *p;
+
+		CHILD_CHECK(enter(dir));
+		p = mmap(NULL, 24 * MIB, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CHILD_CHECK(p != MAP_FAILED);
+		memset(p, 1, 24 * MIB);
+		_exit(0);
+	}
+	EXPECT_EQ(0, wait_for(pid));
+	EXPECT_LE(8 * MIB, heap_metric(h, "memory/shrinker-released:bytes"));
+	EXPECT_EQ(0, event(dir, "oom_kill"));
+
+	/* The limit falls below what is free. */
+	h->stack->top = 0;
+	ASSERT_EQ(16, heap_push_many(h, MIB, 0, 16));
+	h->stack->top = 0;
+	ASSERT_EQ(0, gh_collect(h->fd));
+	ASSERT_TRUE(set_limit(dir, 10 * MIB));
+	EXPECT_GE(10 * MIB, usage(dir));
+	EXPECT_EQ(0, event(dir, "oom"));
+	heap_close(h);
+}
+
 TEST_HARNESS_MAIN
