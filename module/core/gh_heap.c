@@ -595,20 +595,22 @@ void gh_heap_free_span(struct gh_heap *heap, struct gh_span *s)
 	mutex_unlock(&heap->lock);
 }
 
-/* Take the memory of @n pages that the caller holds allocated. */
-static void unback_pages(struct gh_heap *heap, u64 page, u32 n)
+/* Take the kernel addresses of pages, so that no fault maps them any more. */
+static void take_kaddrs(struct gh_heap *heap, u64 page, u32 n, void **kaddr)
 {
-	void *kaddr[GH_RELEASE_PAGES];
 	u32 i;
 
-	down_write(&heap->backing);
+	lockdep_assert_held_write(&heap->backing);
 	for (i = 0; i < n; i++) {
 		void **p = &arena_of(heap, page + i)->kaddr[arena_index(page + i)];
 
 		kaddr[i] = *p;
 		WRITE_ONCE(*p, NULL);
 	}
-	up_write(&heap->backing);
+}
+
+static void free_backing(struct gh_heap *heap, u64 page, u32 n, void **kaddr)
+{
 	gh_port_depopulate(heap, page, kaddr, n);
 	atomic64_sub(n * GH_PAGE_SIZE, &heap->mapped);
 }
@@ -625,6 +627,30 @@ static u64 take_backed(struct gh_heap *heap, u64 max, bool force, u64 *n)
 		page = gh_pagealloc_take_sparse(&heap->pages, max, n);
 	mutex_unlock(&heap->lock);
 	return page;
+}
+
+/* Take the memory of @n pages that the caller holds allocated. */
+static void unback_pages(struct gh_heap *heap, u64 page, u32 n)
+{
+	void *kaddr[GH_RELEASE_PAGES];
+
+	down_write(&heap->backing);
+	take_kaddrs(heap, page, n, kaddr);
+	up_write(&heap->backing);
+	free_backing(heap, page, n, kaddr);
+}
+
+/* The same without waiting for faults; false if that cannot be. */
+static bool try_unback_pages(struct gh_heap *heap, u64 page, u32 n)
+{
+	void *kaddr[GH_RELEASE_PAGES];
+
+	if (!down_write_trylock(&heap->backing))
+		return false;
+	take_kaddrs(heap, page, n, kaddr);
+	up_write(&heap->backing);
+	free_backing(heap, page, n, kaddr);
+	return true;
 }
 
 /**
@@ -680,6 +706,69 @@ u64 gh_heap_release(struct gh_heap *heap, u64 bytes)
 
 	gh_scavenge_count_eager(heap, done);
 	return done;
+}
+
+/* One step of gh_heap_try_release(); returns the pages given back. */
+static u64 try_release_step(struct gh_heap *heap, u64 max)
+{
+	u64 page, n;
+	bool done;
+
+	if (!mutex_trylock(&heap->lock))
+		return 0;
+	page = gh_pagealloc_take_unscavenged(&heap->pages, max, &n);
+	if (page == GH_NO_PAGE) {
+		mutex_unlock(&heap->lock);
+		return 0;
+	}
+	done = try_unback_pages(heap, page, n);
+	gh_pagealloc_free(&heap->pages, page, n, done);
+	mutex_unlock(&heap->lock);
+	return done ? n : 0;
+}
+
+/**
+ * gh_heap_try_release() - give memory of free pages back without waiting
+ * @heap: heap
+ * @bytes: how much is enough
+ *
+ * For a caller whom somebody waits for who may hold any lock of this heap or of
+ * another: memory reclaim. So it waits for none, and allocates nothing. The lock
+ * of the page allocator is kept until the pages are free again: it could not be
+ * taken once more without waiting.
+ * Context: may sleep; any lock may be held.
+ * Return: bytes given back; 0 also if somebody is in the way.
+ */
+u64 gh_heap_try_release(struct gh_heap *heap, u64 bytes)
+{
+	u64 done = 0;
+
+	while (done < bytes) {
+		u64 max = min_t(u64, GH_RELEASE_PAGES,
+				(bytes - done - 1) / GH_PAGE_SIZE + 1);
+		u64 n = try_release_step(heap, max);
+
+		if (!n)
+			break;
+		done += n * GH_PAGE_SIZE;
+		cond_resched();
+	}
+	return done;
+}
+
+/**
+ * gh_heap_releasable() - memory that gh_heap_release() could give back
+ * @heap: heap
+ *
+ * Context: any; the answer is out of date when it comes.
+ * Return: bytes.
+ */
+u64 gh_heap_releasable(struct gh_heap *heap)
+{
+	u64 scav = READ_ONCE(heap->pages.scav_pages);
+	u64 free = READ_ONCE(heap->pages.free_pages);
+
+	return free > scav ? (free - scav) << GH_PAGE_SHIFT : 0;
 }
 
 /* One try of gh_heap_lookup(); the span may be freed meanwhile. */

@@ -264,6 +264,8 @@ struct gh_span *gh_heap_alloc_span(struct gh_heap *heap, struct gh_mcache *mc,
 void gh_heap_free_span(struct gh_heap *heap, struct gh_span *s);
 u64 gh_heap_scavenge(struct gh_heap *heap, u64 bytes, bool force);
 u64 gh_heap_release(struct gh_heap *heap, u64 bytes);
+u64 gh_heap_try_release(struct gh_heap *heap, u64 bytes);
+u64 gh_heap_releasable(struct gh_heap *heap);
 
 /* Largest object in bytes of a heap with so many addresses. */
 static inline u64 gh_max_object(u64 aspace)

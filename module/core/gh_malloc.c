@@ -385,13 +385,15 @@ static int collect_hard(struct gh_heap *heap)
  * @tries: calls made before for the same allocation, 0 at first; moved on
  *
  * First free pages elsewhere in the heap give theirs, then a collection finds
- * more.
+ * more. If it is the kernel that has no memory, all of them do: a cgroup's limit
+ * may have been lowered by far more than the object takes.
  * Context: may sleep; no lock held.
  * Return: 0: try again; else the error to report.
  */
 int gh_malloc_make_room(struct gh_heap *heap, u64 bytes, int why, int *tries)
 {
-	u64 need = max_t(u64, bytes, GH_CEILING_RELEASE);
+	u64 need = why == -ENOMEM ? U64_MAX :
+				    max_t(u64, bytes, GH_CEILING_RELEASE);
 	int err;
 
 	switch ((*tries)++) {

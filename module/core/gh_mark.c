@@ -600,12 +600,15 @@ void gh_mark_place(struct gh_mark *m, u64 off)
  * @heap: heap
  * @refs: words in kernel memory that nobody changes meanwhile
  * @nr: how many
+ * @windows: where the words' program sees the heap
+ * @nr_windows: how many; 0 if words are to be references
  *
  * Nothing to do unless objects are being marked. Words that are no references
  * mean nothing.
  * Context: heap->world held for reading.
  */
-void gh_mark_shade(struct gh_heap *heap, const u64 *refs, u64 nr)
+void gh_mark_shade(struct gh_heap *heap, const u64 *refs, u64 nr,
+		   const struct gh_window *windows, u32 nr_windows)
 {
 	struct gh_mark m;
 
@@ -613,7 +616,7 @@ void gh_mark_shade(struct gh_heap *heap, const u64 *refs, u64 nr)
 	if (READ_ONCE(heap->phase) != GH_PHASE_MARK)
 		return;
 	gh_mark_begin(&m, heap);
-	gh_mark_words(&m, refs, nr, NULL, 0, GH_ROOT_BATCH);
+	gh_mark_words(&m, refs, nr, windows, nr_windows, GH_ROOT_BATCH);
 	gh_mark_finish(&m);
 }
 

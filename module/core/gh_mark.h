@@ -141,7 +141,8 @@ void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
 void gh_mark_place(struct gh_mark *m, u64 off);
 u64 gh_mark_drain(struct gh_mark *m, u64 budget);
 bool gh_mark_pending(struct gh_mark *m);
-void gh_mark_shade(struct gh_heap *heap, const u64 *refs, u64 nr);
+void gh_mark_shade(struct gh_heap *heap, const u64 *refs, u64 nr,
+		   const struct gh_window *windows, u32 nr_windows);
 void gh_mark_black(struct gh_heap *heap, struct gh_span *s, u32 word,
 		   u64 mask);
 void gh_mark_white(struct gh_heap *heap, struct gh_span *s, u32 word,

@@ -114,11 +114,20 @@ static struct gh_pacer_work work_of(struct gh_heap *heap)
 	};
 }
 
+/* The program's limit or that of its surroundings. */
+static void read_limit(struct gh_heap *heap)
+{
+	gh_pacer_set_limit(&heap->pace.pacer,
+			   min_t(u64, heap->pace.limit,
+				 gh_port_memory_limit(heap)));
+}
+
 static void commit(struct gh_heap *heap, bool sweep_done, u64 alloc)
 {
 	struct gh_pacer_memory mem = memory_of(heap, alloc);
 	struct gh_pacer *p = &heap->pace.pacer;
 
+	read_limit(heap);
 	gh_pacer_commit(p, heap_live(heap), sweep_done, &mem);
 	gh_pacer_pace_sweep(p, heap_live(heap),
 			    sweep_done ? 0 : inuse_bytes(heap) >> GH_PAGE_SHIFT,
@@ -135,6 +144,7 @@ void gh_pace_init(struct gh_heap *heap)
 	struct gh_pace *p = &heap->pace;
 
 	spin_lock_init(&p->lock);
+	p->limit = S64_MAX;
 	gh_pacer_init(&p->pacer, 100, S64_MAX);
 	gh_limiter_init(&p->limiter, num_online_cpus(), ktime_get_ns());
 	commit(heap, true, 0);
@@ -177,7 +187,20 @@ void gh_gc_set_percent(struct gh_heap *heap, s64 percent)
 void gh_gc_set_limit(struct gh_heap *heap, s64 limit)
 {
 	down_write(&heap->world);
-	gh_pacer_set_limit(&heap->pace.pacer, limit);
+	WRITE_ONCE(heap->pace.limit, limit);
+	apply(heap);
+	up_write(&heap->world);
+}
+
+/**
+ * gh_gc_limit_changed() - compute the goal anew
+ * @heap: heap whose gh_port_memory_limit() is another than before
+ *
+ * Context: may sleep; heap->world not held.
+ */
+void gh_gc_limit_changed(struct gh_heap *heap)
+{
+	down_write(&heap->world);
 	apply(heap);
 	up_write(&heap->world);
 }
@@ -285,6 +308,7 @@ void gh_pace_swept(struct gh_heap *heap)
 	struct gh_pacer_memory mem;
 
 	down_write(&heap->world);
+	read_limit(heap);
 	mem = memory_of(heap, heap_live(heap));
 	gh_pacer_sweep_done(&heap->pace.pacer, heap_live(heap), 0);
 	gh_pacer_set_memory(&heap->pace.pacer, &mem);

@@ -14,6 +14,7 @@ struct gh_heap;
  *	@pacer changes with gh_heap.world held for writing
  * @pacer: goal, trigger, assist ratio
  * @limiter: share of CPU time that the collector has had
+ * @limit: GOMEMLIMIT, S64_MAX for none; that of @pacer may be lower
  * @heap_scan: of gh_heap.heap_live, bytes of objects with references
  * @credit: bytes that collector threads have scanned in this cycle and nobody has
  *	taken for an assist yet
@@ -24,6 +25,7 @@ struct gh_pace {
 	spinlock_t lock;		/* pacer while marking, limiter */
 	struct gh_pacer pacer;
 	struct gh_limiter limiter;
+	s64 limit;
 	atomic64_t heap_scan;
 	atomic64_t credit;
 	atomic64_t assist_ns;
@@ -45,5 +47,6 @@ bool gh_gc_overdue(struct gh_heap *heap);
 
 void gh_gc_set_percent(struct gh_heap *heap, s64 percent);
 void gh_gc_set_limit(struct gh_heap *heap, s64 limit);
+void gh_gc_limit_changed(struct gh_heap *heap);
 
 #endif /* GH_PACE_H */

@@ -106,6 +106,18 @@ int gh_port_collect(struct gh_heap *heap, int reason);
 u64 gh_port_memory(void);
 
 /**
+ * gh_port_memory_limit() - bytes that the heap's surroundings leave to it
+ * @heap: heap
+ *
+ * The same measure as gh_pace.limit: backed pages and metadata. Asked
+ * whenever the goal is computed and after each sweep; whoever learns in between
+ * that it has changed calls gh_gc_limit_changed().
+ * Context: gh_heap.world may be held, for writing, too; does not sleep.
+ * Return: bytes, at least S64_MAX for no limit.
+ */
+u64 gh_port_memory_limit(struct gh_heap *heap);
+
+/**
  * gh_port_cpu_ns() - CPU time of the calling thread in ns
  */
 u64 gh_port_cpu_ns(void);

@@ -305,7 +305,6 @@ static void offer_memory(struct goheap_file *gf, struct goheap_attachment *att,
 	struct gh_window windows[GOHEAP_MAX_WINDOWS];
 	u32 nr = goheap_attach_windows(gf, att, windows);
 	u64 words[OFFER_WORDS];
-	struct gh_mark m;
 
 	for (; start < end; start += sizeof(words)) {
 		size_t n = min_t(size_t, end - start, sizeof(words));
@@ -315,12 +314,7 @@ static void offer_memory(struct goheap_file *gf, struct goheap_attachment *att,
 		if (copy_from_user(words, (void __user *)start, n))
 			continue;
 		down_read(&heap->world);
-		if (heap->phase == GH_PHASE_MARK) {
-			gh_mark_begin(&m, heap);
-			gh_mark_words(&m, words, n / sizeof(*words), windows,
-				      nr, GH_ROOT_STATIC);
-			gh_mark_finish(&m);
-		}
+		gh_mark_shade(heap, words, n / sizeof(*words), windows, nr);
 		up_read(&heap->world);
 		if (fatal_signal_pending(current))
 			return;

@@ -105,7 +105,7 @@ static s64 get_param(struct goheap_file *gf, u32 id)
 	case GOHEAP_PARAM_GC_PERCENT:
 		return heap ? heap->pace.pacer.gc_percent : c->gc_percent;
 	case GOHEAP_PARAM_MEMORY_LIMIT:
-		return heap ? (s64)heap->pace.pacer.memory_limit : c->memory_limit;
+		return heap ? heap->pace.limit : c->memory_limit;
 	case GOHEAP_PARAM_MAX_HEAP:
 		return heap ? heap->max_heap : c->max_heap;
 	case GOHEAP_PARAM_GCTRACE:

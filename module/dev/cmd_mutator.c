@@ -111,7 +111,7 @@ static int report(struct goheap_file *gf, const void __user *user, u32 count)
 			return -EFAULT;
 		if (down_read_killable(&gf->heap->world))
 			return -EINTR;
-		gh_mark_shade(gf->heap, refs, n);
+		gh_mark_shade(gf->heap, refs, n, NULL, 0);
 		up_read(&gf->heap->world);
 	}
 	return 0;

@@ -142,7 +142,7 @@ static int add_roots(struct root_call *call)
 	for (i = 0; !err && i < call->count; i++)
 		call->ids[i] = gh_roots_add(roots, call->refs[i]);
 	if (!err)
-		gh_mark_shade(call->heap, call->refs, call->count);
+		gh_mark_shade(call->heap, call->refs, call->count, NULL, 0);
 	unlock_roots(call);
 	return err;
 }
@@ -219,7 +219,7 @@ int goheap_cmd_root_set(struct goheap_file *gf, void *arg, bool may_write)
 	for (i = 0; !err && i < call.count; i++)
 		gh_roots_set(&call.att->roots, call.ids[i], call.refs[i]);
 	if (!err)
-		gh_mark_shade(call.heap, call.refs, call.count);
+		gh_mark_shade(call.heap, call.refs, call.count, NULL, 0);
 	unlock_roots(&call);
 free_call:
 	free_call(&call);

@@ -6,8 +6,13 @@
 #ifndef GOHEAP_COMPAT_H
 #define GOHEAP_COMPAT_H
 
+#include <linux/list_lru.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
 #include <linux/version.h>
 
 #ifndef CONFIG_64BIT
@@ -79,6 +84,110 @@ static inline bool goheap_fault_unlock_vma(struct vm_fault *vmf)
 	}
 #endif
 	return false;
+}
+
+typedef unsigned long (*goheap_shrink_fn)(struct shrinker *shrinker,
+					   struct shrink_control *sc);
+
+static inline void goheap_shrinker_fill(struct shrinker *s,
+					goheap_shrink_fn count,
+					goheap_shrink_fn scan)
+{
+	s->count_objects = count;
+	s->scan_objects = scan;
+	s->seeks = DEFAULT_SEEKS;
+}
+
+/*
+ * 6.7 allocates shrinkers; before, memory of ours is registered. Such a shrinker
+ * is called as soon as it has a number.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+static inline struct shrinker *goheap_shrinker_alloc(goheap_shrink_fn count,
+						     goheap_shrink_fn scan)
+{
+	struct shrinker *s = shrinker_alloc(SHRINKER_MEMCG_AWARE, "goheap");
+
+	if (s)
+		goheap_shrinker_fill(s, count, scan);
+	return s;
+}
+
+static inline void goheap_shrinker_register(struct shrinker *s)
+{
+	shrinker_register(s);
+}
+
+static inline void goheap_shrinker_free(struct shrinker *s)
+{
+	shrinker_free(s);
+}
+#else
+static inline struct shrinker *goheap_shrinker_alloc(goheap_shrink_fn count,
+						     goheap_shrink_fn scan)
+{
+	struct shrinker *s = kzalloc(sizeof(*s), GFP_KERNEL);
+
+	if (!s)
+		return NULL;
+	goheap_shrinker_fill(s, count, scan);
+	s->flags = SHRINKER_MEMCG_AWARE;
+	if (register_shrinker(s, "goheap")) {
+		kfree(s);
+		return NULL;
+	}
+	return s;
+}
+
+static inline void goheap_shrinker_register(struct shrinker *s)
+{
+}
+
+static inline void goheap_shrinker_free(struct shrinker *s)
+{
+	unregister_shrinker(s);
+	kfree(s);
+}
+#endif
+
+/* 6.4 gave what is reclaimed besides the LRU lists a function. */
+static inline void goheap_account_reclaimed(unsigned long pages)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	mm_account_reclaimed_pages(pages);
+#else
+	if (current->reclaim_state)
+		current->reclaim_state->reclaimed_slab += pages;
+#endif
+}
+
+/* Do cgroups pay for kernel memory? 6.3 renamed the question. */
+static inline bool goheap_memcg_charges(void)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return memcg_kmem_online();
+#else
+	return memcg_kmem_enabled();
+#endif
+}
+
+/* 6.8 made list_lru of other things than slab objects. */
+static inline void goheap_lru_add(struct list_lru *lru, struct list_head *item)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	list_lru_add_obj(lru, item);
+#else
+	list_lru_add(lru, item);
+#endif
+}
+
+static inline void goheap_lru_del(struct list_lru *lru, struct list_head *item)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	list_lru_del_obj(lru, item);
+#else
+	list_lru_del(lru, item);
+#endif
 }
 
 #endif /* GOHEAP_COMPAT_H */

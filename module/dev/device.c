@@ -11,9 +11,9 @@
  * Lifetime. Descriptors and user mappings hold the struct file, and with it the
  * module. A command runs with the file held, so at release there is no mapping,
  * no attachment, no handle stack and nobody who waits for the collector. Release
- * goes backwards: nobody finds the heap in sysfs, no CPU flushes it, the thread
- * has ended, which is the last to wake the scavenger, so that has, and only then
- * the heap goes.
+ * goes backwards: nobody finds the heap in sysfs, no CPU flushes it, the kernel
+ * asks it for no memory, the thread has ended, which is the last to wake the
+ * scavenger, so that has, and only then the heap goes.
  *
  * Tags. Two heaps get different tags as long as there are tags, so that a
  * reference of one heap is not taken for one of the other; where a reference
@@ -197,6 +197,7 @@ static void init_file(struct goheap_file *gf)
 	init_rwsem(&gf->reading);
 	hash_init(gf->attachments);
 	goheap_mutators_init(gf);
+	goheap_memcg_init(gf);
 	INIT_LIST_HEAD(&gf->node);
 	gf->config = (struct goheap_config) {
 		.aspace = goheap_default_aspace(),
@@ -273,6 +274,7 @@ void goheap_file_free(struct goheap_file *gf)
 {
 	WARN_ON_ONCE(!hash_empty(gf->attachments));
 	goheap_mutators_reap(gf);
+	goheap_memcg_stop(gf);
 	destroy_heap(gf);
 	goheap_copy_free(gf->copy);
 	put_names(gf);
@@ -292,9 +294,12 @@ static int goheap_open(struct inode *inode, struct file *file)
 	err = goheap_worker_start(gf);
 	if (err)
 		goto free_file;
-	err = goheap_cpuhp_add(gf);
+	err = goheap_shrinker_add(gf);
 	if (err)
 		goto stop_worker;
+	err = goheap_cpuhp_add(gf);
+	if (err)
+		goto remove_shrinker;
 	err = goheap_sysfs_add(gf);
 	if (err)
 		goto remove_cpuhp;
@@ -305,6 +310,8 @@ static int goheap_open(struct inode *inode, struct file *file)
 
 remove_cpuhp:
 	goheap_cpuhp_remove(gf);
+remove_shrinker:
+	goheap_shrinker_remove(gf);
 stop_worker:
 	goheap_worker_stop(gf);
 free_file:
@@ -318,6 +325,7 @@ static int goheap_release(struct inode *inode, struct file *file)
 
 	goheap_sysfs_remove(gf);
 	goheap_cpuhp_remove(gf);
+	goheap_shrinker_remove(gf);
 	goheap_worker_stop(gf);
 	goheap_scavenger_stop(gf);
 	goheap_file_free(gf);

@@ -10,7 +10,9 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "memcg.h"
 #include "scavenger.h"
+#include "shrinker.h"
 #include "worker.h"
 
 struct file;
@@ -48,6 +50,7 @@ struct goheap_config {
  * @scavtrace: write a line to the kernel log for each sweep and each
  *	FREE_OS_MEMORY
  * @memcg: cgroup of the opener, which pays for the heap's memory; may be NULL
+ * @limit: what the limits of @memcg and the cgroups above it leave
  * @inode: private inode; its mapping finds every user mapping of this heap
  * @lock: protects @config and the making of @heap; taken with the mmap lock
  *	held, so user memory must not be touched under it
@@ -73,6 +76,7 @@ struct goheap_config {
  * @handshake_max_ns: longest of them
  * @worker: the collector thread
  * @scavenger: the background scavenger
+ * @shrink: what the shrinker needs
  * @dir: folder in sysfs
  * @node: on the list of all heaps in sysfs.c
  * @cpu_node: on the list of the CPU hotplug state
@@ -91,6 +95,7 @@ struct goheap_file {
 	bool gctrace;
 	bool scavtrace;
 	struct mem_cgroup *memcg;
+	struct goheap_memcg_limit limit;
 	struct inode *inode;
 
 	struct mutex lock;		/* config, making of heap */
@@ -116,6 +121,7 @@ struct goheap_file {
 
 	struct goheap_worker worker;
 	struct goheap_scavenger scavenger;
+	struct goheap_shrink shrink;
 	struct goheap_dir *dir;
 	struct list_head node;
 	struct hlist_node cpu_node;

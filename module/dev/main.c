@@ -11,6 +11,7 @@
 
 #include "cpuhp.h"
 #include "device.h"
+#include "shrinker.h"
 #include "sysfs.h"
 
 #ifdef GH_TESTS
@@ -41,9 +42,12 @@ static int __init goheap_init(void)
 	err = goheap_cpuhp_init();
 	if (err)
 		goto exit_core;
-	err = goheap_sysfs_init();
+	err = goheap_shrinker_init();
 	if (err)
 		goto exit_cpuhp;
+	err = goheap_sysfs_init();
+	if (err)
+		goto exit_shrinker;
 	err = goheap_device_init();
 	if (err)
 		goto exit_sysfs;
@@ -51,6 +55,8 @@ static int __init goheap_init(void)
 
 exit_sysfs:
 	goheap_sysfs_exit();
+exit_shrinker:
+	goheap_shrinker_exit();
 exit_cpuhp:
 	goheap_cpuhp_exit();
 exit_core:
@@ -62,6 +68,7 @@ static void __exit goheap_exit(void)
 {
 	goheap_device_exit();
 	goheap_sysfs_exit();
+	goheap_shrinker_exit();
 	goheap_cpuhp_exit();
 	gh_core_exit();
 }

@@ -54,6 +54,7 @@ const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
 	METRIC(CLASSES, "total:bytes", st.sys),
 	OF_ONE_HEAP(SCHED, "gomaxprocs:threads", nr_cpus),
 	/* Not Go's. */
+	OF_ONE_HEAP(GC, "effective-limit:bytes", limit),
 	OF_ONE_HEAP(GC, "handshake-max:ns", st.handshake_max_ns),
 	METRIC(GC, "handshake-total:ns", st.handshake_total_ns),
 	METRIC(GC, "handshakes:threads", st.handshakes),
@@ -68,6 +69,9 @@ const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
 	METRIC(SCAVENGE, "assist:cpu-ns", st.scav_assist_ns),
 	METRIC(SCAVENGE, "background:cpu-ns", st.scav_bg_ns),
 	METRIC(SCAVENGE, "total:cpu-ns", scav_ns),
+	METRIC(MEMORY, "shrinker-calls:calls", shrink_calls),
+	METRIC(MEMORY, "shrinker-cycles:gc-cycles", shrink_cycles),
+	METRIC(MEMORY, "shrinker-released:bytes", shrink_bytes),
 };
 
 static u64 member(const struct goheap_view *v, u16 offset)
@@ -116,9 +120,13 @@ void goheap_view_read(struct goheap_file *gf, struct goheap_view *v)
 	v->scav_ns = v->st.scav_bg_ns + v->st.scav_assist_ns;
 	v->gc_percent = heap ? READ_ONCE(heap->pace.pacer.gc_percent) :
 			       READ_ONCE(gf->config.gc_percent);
-	v->memory_limit = heap ? READ_ONCE(heap->pace.pacer.memory_limit) :
+	v->memory_limit = heap ? READ_ONCE(heap->pace.limit) :
 				 READ_ONCE(gf->config.memory_limit);
+	v->limit = min(v->memory_limit, READ_ONCE(gf->limit.bytes));
 	v->nr_cpus = num_online_cpus();
+	v->shrink_calls = atomic64_read(&gf->shrink.calls);
+	v->shrink_bytes = atomic64_read(&gf->shrink.bytes);
+	v->shrink_cycles = atomic64_read(&gf->shrink.collections);
 }
 
 /**
@@ -163,4 +171,7 @@ void goheap_view_bury(struct goheap_view *dead, const struct goheap_view *v)
 	st->scav_bg_ns += v->st.scav_bg_ns;
 	st->scav_assist_ns += v->st.scav_assist_ns;
 	dead->scav_ns += v->scav_ns;
+	dead->shrink_calls += v->shrink_calls;
+	dead->shrink_bytes += v->shrink_bytes;
+	dead->shrink_cycles += v->shrink_cycles;
 }

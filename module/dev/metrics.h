@@ -16,7 +16,11 @@ struct goheap_file;
  * @scav_ns: CPU time of the scavenger, all of it
  * @gc_percent: GOGC, -1 for off
  * @memory_limit: GOMEMLIMIT
+ * @limit: the lower of @memory_limit and what the cgroups leave
  * @nr_cpus: CPUs that the heap can use
+ * @shrink_calls: times the kernel asked for memory
+ * @shrink_bytes: given back to it then
+ * @shrink_cycles: collections started for that
  *
  * Members of 64 bits only.
  */
@@ -28,7 +32,11 @@ struct goheap_view {
 	u64 scav_ns;
 	u64 gc_percent;
 	u64 memory_limit;
+	u64 limit;
 	u64 nr_cpus;
+	u64 shrink_calls;
+	u64 shrink_bytes;
+	u64 shrink_cycles;
 };
 
 /* Folders of metrics; each one's parent comes before it. */
@@ -68,7 +76,7 @@ struct goheap_metric {
 	bool summed;
 };
 
-#define GOHEAP_NR_METRICS	38
+#define GOHEAP_NR_METRICS	42
 
 extern const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS];
 

@@ -68,6 +68,19 @@ static unsigned int take_block(struct page *page)
 	return order;
 }
 
+/*
+ * Get a heap page. A charge that may wait, in a cgroup above its memory.high,
+ * makes the caller sleep, up to 2 seconds for each 64 OS pages, and here under
+ * locks that all others of the heap wait for. One that may not wait has it sleep
+ * when it is back in user mode, once. So the other way is for when memory is
+ * short.
+ */
+static u32 get_page_block(struct list_head *blocks)
+{
+	return get_block(blocks, PAGE_ORDER, GFP_BLOCK) ?:
+	       get_block(blocks, PAGE_ORDER, GFP_PAGE);
+}
+
 static void drop_blocks(struct list_head *blocks)
 {
 	struct page *page, *next;
@@ -114,8 +127,10 @@ static int populate(void **kaddr, u32 npages)
 		unsigned int order = min(order_for(npages - done), max_order);
 		u32 n;
 
-		n = get_block(&blocks, order,
-			      order > PAGE_ORDER ? GFP_BLOCK : GFP_PAGE);
+		if (order > PAGE_ORDER)
+			n = get_block(&blocks, order, GFP_BLOCK);
+		else
+			n = get_page_block(&blocks);
 		if ((!n && order == PAGE_ORDER) ||
 		    fatal_signal_pending(current)) {
 			drop_blocks(&blocks);
@@ -157,6 +172,7 @@ int gh_port_populate(struct gh_heap *heap, void **kaddr, u32 npages)
 	old = set_active_memcg(gf->memcg);
 	err = populate(kaddr, npages);
 	set_active_memcg(old);
+	goheap_memcg_check(gf);
 	return err;
 }
 

@@ -49,3 +49,13 @@ void gh_test_heap_destroy(struct gh_heap *heap)
 	if (heap)
 		goheap_file_free(goheap_file_of(heap));
 }
+
+/**
+ * gh_test_heap_limit() - set what gh_port_memory_limit() returns at most
+ * @heap: heap
+ * @bytes: limit
+ */
+void gh_test_heap_limit(struct gh_heap *heap, u64 bytes)
+{
+	WRITE_ONCE(goheap_file_of(heap)->limit.cap, bytes);
+}

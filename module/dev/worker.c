@@ -8,7 +8,7 @@
  *	wanted >= started >= marked >= swept
  *
  * The thread runs cycle started + 1 when it is wanted, and by then all earlier
- * ones have been swept. Three kinds of requests differ in the cycle n they want
+ * ones have been swept. Four kinds of requests differ in the cycle n they want
  * and in what they wait for:
  *
  *	a program collects	n = started + 1			swept >= n
@@ -17,6 +17,9 @@
  *				there is one; none, if the	the hard goal was
  *				trigger is no longer reached;	reached, too; else
  *				else n = started + 1		it does not wait
+ *	the kernel needs	none, if there is one that	nothing
+ *	memory			has not been swept; else
+ *				n = started + 1
  *
  * A cycle looks at roots after it has been started, so cycle started + 1 sees
  * all that was true when the request came, and a cycle that was started before
@@ -87,6 +90,7 @@ static int collector(void *data)
 		gh_gc_mark_cycle(heap, reason);
 		finish(w, &w->marked);
 		gh_gc_sweep(heap);
+		goheap_shrinker_swept(gf);
 		finish(w, &w->swept);
 	}
 	set_active_memcg(old);
@@ -179,6 +183,27 @@ int goheap_worker_collect(struct goheap_file *gf)
 	if (wait_event_interruptible(w->done, READ_ONCE(w->swept) >= n))
 		return -ERESTARTNOHAND;
 	return 0;
+}
+
+/**
+ * goheap_worker_request() - have a cycle run because the kernel needs memory
+ * @gf: file whose heap is in use
+ *
+ * A cycle that is running will do: it frees something.
+ * Context: does not sleep; any lock may be held but goheap_worker.lock.
+ * Return: true if there will be one that would not have been.
+ */
+bool goheap_worker_request(struct goheap_file *gf)
+{
+	struct goheap_worker *w = &gf->worker;
+	bool idle;
+
+	spin_lock(&w->lock);
+	idle = w->swept == w->wanted;
+	if (idle)
+		want_next(w, GH_CYCLE_CEILING);
+	spin_unlock(&w->lock);
+	return idle;
 }
 
 /**

@@ -39,6 +39,7 @@ struct goheap_worker {
 
 int goheap_worker_start(struct goheap_file *gf);
 void goheap_worker_stop(struct goheap_file *gf);
+bool goheap_worker_request(struct goheap_file *gf);
 int goheap_worker_collect(struct goheap_file *gf);
 
 #endif /* GOHEAP_WORKER_H */

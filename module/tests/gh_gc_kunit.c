@@ -65,6 +65,48 @@ static void gh_gc_limit_below_live(struct kunit *test)
 	KUNIT_EXPECT_LE(test, env->heap->nr_cycles, before + 20);
 }
 
+/* The limit of the surroundings counts like the program's; the lower holds. */
+static void gh_gc_outer_limit(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	u64 meta = gh_test_stat(env, meta_bytes) +
+		   gh_test_stat(env, span_bytes) + env->heap->pages.meta_bytes;
+	u64 room = 10 * MIB;
+
+	gh_test_heap_limit(env->heap, room + meta);
+	KUNIT_EXPECT_EQ(test, goal(env), U64_MAX);
+	gh_gc_limit_changed(env->heap);
+	KUNIT_EXPECT_EQ(test, goal(env), 9 * MIB);
+	KUNIT_EXPECT_LE(test, trigger(env), 9 * MIB);
+	gh_gc_set_limit(env->heap, 2 * room + meta);
+	KUNIT_EXPECT_EQ(test, goal(env), 9 * MIB);
+	gh_gc_set_limit(env->heap, room / 2 + meta);
+	KUNIT_EXPECT_EQ(test, goal(env), 4 * MIB);
+	gh_gc_set_limit(env->heap, S64_MAX);
+	gh_test_heap_limit(env->heap, U64_MAX);
+	gh_gc_limit_changed(env->heap);
+	KUNIT_EXPECT_EQ(test, goal(env), U64_MAX);
+}
+
+/* Free memory beyond it goes back after the next cycle. */
+static void gh_gc_outer_limit_releases(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+
+	env->root[0] = gh_test_new(test, 0, 2 * MIB);
+	gh_test_new(test, 0, 16 * MIB);
+	gh_test_collect(env);
+	KUNIT_EXPECT_GE(test, (s64)atomic64_read(&env->heap->mapped),
+			(s64)(18 * MIB));
+	gh_test_heap_limit(env->heap, 8 * MIB);
+	gh_test_collect(env);
+	KUNIT_EXPECT_LE(test, (s64)atomic64_read(&env->heap->mapped),
+			(s64)(8 * MIB));
+	KUNIT_EXPECT_GE(test, (s64)atomic64_read(&env->heap->mapped),
+			(s64)(2 * MIB));
+	KUNIT_EXPECT_TRUE(test, gh_test_alive(env, env->root[0]));
+}
+
 /* GOGC 100 with little alive: a cycle per 4 MiB, more or less. */
 static void gh_gc_automatic(struct kunit *test)
 {
@@ -201,6 +243,8 @@ static struct kunit_case gh_gc_cases[] = {
 	KUNIT_CASE(gh_gc_off),
 	KUNIT_CASE(gh_gc_by_limit),
 	KUNIT_CASE(gh_gc_limit_releases),
+	KUNIT_CASE(gh_gc_outer_limit),
+	KUNIT_CASE(gh_gc_outer_limit_releases),
 	KUNIT_CASE(gh_gc_heap_live),
 	KUNIT_CASE(gh_gc_record),
 	KUNIT_CASE(gh_gc_record_ring),

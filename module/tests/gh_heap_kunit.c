@@ -173,6 +173,60 @@ static void gh_heap_release_some(struct kunit *test)
 					       1 << 20));
 }
 
+static void gh_heap_try_release_some(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	struct gh_heap *heap = env->heap;
+	u64 keep = gh_test_new(test, 0, 8192);
+	u64 free;
+
+	gh_test_fill(env, keep, 8192, 77);
+	env->root[0] = keep;
+	gh_test_fill(env, gh_test_new(test, 0, 1 << 20), 1 << 20, ~0ULL);
+	gh_test_collect(env);
+	free = gh_heap_releasable(heap);
+	KUNIT_EXPECT_EQ(test, free, atomic64_read(&heap->mapped) - 8192);
+
+	KUNIT_EXPECT_EQ(test, gh_heap_try_release(heap, GH_PAGE_SIZE + 1),
+			2 * GH_PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, gh_heap_releasable(heap),
+			free - 2 * GH_PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, gh_heap_try_release(heap, U64_MAX),
+			free - 2 * GH_PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&heap->mapped), 8192);
+	KUNIT_EXPECT_EQ(test, gh_heap_releasable(heap), 0);
+	KUNIT_EXPECT_EQ(test, gh_heap_try_release(heap, U64_MAX), 0);
+	gh_test_check(test);
+	KUNIT_EXPECT_EQ(test, *gh_test_word(env, keep, 1023), 77);
+	KUNIT_EXPECT_TRUE(test, gh_test_zeroed(env,
+					       gh_test_new(test, 0, 1 << 20),
+					       1 << 20));
+}
+
+/* Whoever is in the way, also the caller itself, is not waited for. */
+static void gh_heap_try_release_busy(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	struct gh_heap *heap = env->heap;
+	u64 free;
+
+	gh_test_new(test, 0, 1 << 20);
+	gh_test_collect(env);
+	free = gh_heap_releasable(heap);
+	KUNIT_EXPECT_GT(test, free, 0);
+
+	mutex_lock(&heap->lock);
+	KUNIT_EXPECT_EQ(test, gh_heap_try_release(heap, U64_MAX), 0);
+	mutex_unlock(&heap->lock);
+	down_read(&heap->backing);
+	KUNIT_EXPECT_EQ(test, gh_heap_try_release(heap, U64_MAX), 0);
+	up_read(&heap->backing);
+	KUNIT_EXPECT_EQ(test, gh_heap_releasable(heap), free);
+	gh_test_check(test);
+	KUNIT_EXPECT_EQ(test, gh_heap_try_release(heap, U64_MAX), free);
+	gh_test_check(test);
+}
+
 /* The first span brings memory for the next ones. */
 static void gh_heap_back_ahead(struct kunit *test)
 {
@@ -288,6 +342,8 @@ static struct kunit_case gh_heap_cases[] = {
 	KUNIT_CASE(gh_heap_pages_come_back),
 	KUNIT_CASE(gh_heap_release_all),
 	KUNIT_CASE(gh_heap_release_some),
+	KUNIT_CASE(gh_heap_try_release_some),
+	KUNIT_CASE(gh_heap_try_release_busy),
 	KUNIT_CASE(gh_heap_back_ahead),
 	KUNIT_CASE(gh_heap_back_exact),
 	KUNIT_CASE(gh_heap_ceiling),

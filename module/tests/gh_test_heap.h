@@ -25,6 +25,9 @@
 struct gh_heap *gh_test_heap_create(struct kunit *test, u64 aspace);
 void gh_test_heap_destroy(struct gh_heap *heap);
 
+/* What gh_port_memory_limit() returns from now on, at most. */
+void gh_test_heap_limit(struct gh_heap *heap, u64 bytes);
+
 #define GH_TEST_ASPACE	(4 * GH_ARENA_SIZE)
 #define GH_TEST_ROOTS	512
 

@@ -18,8 +18,14 @@ struct gh_heap *gh_test_heap_create(struct kunit *test, u64 aspace)
 
 void gh_test_heap_destroy(struct gh_heap *heap)
 {
+	gh_user_set_limit(U64_MAX);
 	if (heap)
 		gh_heap_destroy(heap);
+}
+
+void gh_test_heap_limit(struct gh_heap *heap, u64 bytes)
+{
+	gh_user_set_limit(bytes);
 }
 
 int main(int argc, char **argv)

@@ -233,3 +233,18 @@ u64 gh_port_memory(void)
 {
 	return (u64)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 }
+
+/*
+ * One limit for all heaps of the process; whoever sets it takes it back.
+ */
+static u64 memory_limit = U64_MAX;
+
+void gh_user_set_limit(u64 bytes)
+{
+	WRITE_ONCE(memory_limit, bytes);
+}
+
+u64 gh_port_memory_limit(struct gh_heap *heap)
+{
+	return READ_ONCE(memory_limit);
+}

@@ -49,7 +49,7 @@ static void store(u64 *slot, u64 ref)
 {
 	u64 refs[] = { *slot, ref };
 
-	gh_mark_shade(heap, refs, 2);
+	gh_mark_shade(heap, refs, 2, NULL, 0);
 	WRITE_ONCE(*slot, ref);
 }
 

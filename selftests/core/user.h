@@ -33,6 +33,8 @@ struct gh_user_program {
 };
 
 extern const struct gh_user_program *gh_user_program;
+/* Limit of gh_port_memory_limit(); U64_MAX, as at first, is none. */
+void gh_user_set_limit(u64 bytes);
 
 /* A heap of GH_USER_TAG; NULL without memory. */
 struct gh_heap *gh_user_heap(u64 aspace, u64 max_heap);

@@ -351,6 +351,24 @@ static inline __u64 heap_live(const struct heap *h)
 	return stats.heap_objects;
 }
 
+/* A file of the heap's folder in sysfs; a value that none has without it. */
+static inline __u64 heap_metric(const struct heap *h, const char *name)
+{
+	char path[256];
+	__u64 value;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/kernel/goheap/%u/%s",
+		 h->info.heap_id, name);
+	f = fopen(path, "re");
+	if (!f)
+		return NO_REF;
+	if (fscanf(f, "%llu", &value) != 1)
+		value = NO_REF;
+	fclose(f);
+	return value;
+}
+
 /* Did nothing get allocated or freed between two readings? */
 static inline bool stats_same(const struct goheap_stats *a,
 			      const struct goheap_stats *b)

@@ -9,7 +9,7 @@
  *
  * A cgroup at its limit is no reason to kill anybody: the heap collects, and if
  * that does not help, ALLOC says ENOMEM. A page fault of a program cannot say
- * so. The programs of the tests at the limit are therefore not members of the
+ * so. The programs of most tests at the limit are therefore not members of the
  * cgroup: they open the heap as members, touch all of the handle stack, which
  * the cgroup pays for too, and leave. From then on only the heap's memory is
  * charged to the cgroup, and a kill would be the module's doing.
@@ -17,7 +17,9 @@
 #include <limits.h>
 #include <mntent.h>
 #include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "goheap_test.h"
 
@@ -99,6 +101,64 @@ static bool set_limit(const char *dir, __u64 bytes)
 
 	snprintf(buf, sizeof(buf), "%llu", bytes);
 	return write_text(dir, "memory.max", buf);
+}
+
+static bool set_high(const char *dir, __u64 bytes)
+{
+	char buf[32];
+
+	snprintf(buf, sizeof(buf), "%llu", bytes);
+	return write_text(dir, "memory.high", buf);
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+/* Stops in front of its write() for a signal to be pending in it. */
+static void write_traced(int fd, const char *text)
+{
+	signal(SIGUSR1, nothing);
+	CHILD_CHECK(!ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+	syscall(SYS_kill, getpid(), SIGSTOP);
+	_exit(write(fd, text, strlen(text)) != (ssize_t)strlen(text));
+}
+
+/*
+ * Set memory.max below the use. Who writes it reclaims, and if that does not
+ * help calls the OOM killer, members or not, unless a signal is pending.
+ */
+static bool set_limit_below(const char *dir, __u64 bytes)
+{
+	char path[256], buf[32];
+	int fd, status;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/memory.max", dir);
+	snprintf(buf, sizeof(buf), "%llu", bytes);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	pid = fork();
+	if (!pid)
+		write_traced(fd, buf);
+	close(fd);
+	/* At SIGSTOP, at the call, and at the signal that came with it. */
+	if (waitpid(pid, &status, 0) != pid ||
+	    ptrace(PTRACE_SYSCALL, pid, NULL, NULL) ||
+	    waitpid(pid, &status, 0) != pid ||
+	    ptrace(PTRACE_CONT, pid, NULL, (void *)SIGUSR1) ||
+	    waitpid(pid, &status, 0) != pid ||
+	    ptrace(PTRACE_DETACH, pid, NULL, NULL))
+		return false;
+	return waitpid(pid, &status, 0) == pid && !status;
+}
+
+static __u64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
 }
 
 /* Move the calling process. */
@@ -497,7 +557,7 @@ static bool make_garbage(struct heap *h, __u64 sum, __u64 bytes)
 	return true;
 }
 
-/* Garbage alone never meets the limit, whether collections are on or not. */
+/* Garbage alone fails nothing at the limit, whether collections are on or not. */
 TEST_F(memcg, limit_and_garbage)
 {
 	static const int percents[] = { -1, 400 };
@@ -527,7 +587,6 @@ TEST_F(memcg, limit_and_garbage)
 		EXPECT_EQ(0, after.num_forced_gc);
 		EXPECT_TRUE(marked(h, 8 * KIB));
 	}
-	EXPECT_LT(0, event(dir, "max"));
 	EXPECT_GE(LIMIT, usage(dir));
 	EXPECT_EQ(0, event(dir, "oom"));
 	EXPECT_EQ(0, event(dir, "oom_kill"));
@@ -568,6 +627,249 @@ TEST_F(memcg, member)
 	}
 	EXPECT_EQ(0, wait_for(pid));
 	EXPECT_EQ(0, event(dir, "oom_kill"));
+}
+
+/* The heap's own word about its limit, once it has got memory. */
+static __u64 effective_limit(struct heap *h)
+{
+	__u64 top = h->stack->top;
+	unsigned int i;
+
+	for (i = 0; i < 8; i++)
+		heap_push(h, 256 * KIB, 0);
+	h->stack->top = top;
+	usleep(300 * 1000);
+	return heap_metric(h, "gc/effective-limit:bytes");
+}
+
+/*
+ * The limit is followed without the program's doing, whatever is set: max or
+ * high, in the cgroup or above it, and beside a limit of the program's.
+ */
+TEST_F(memcg, follows)
+{
+	struct heap *h = &self->heap;
+	const char *dir = self->dir;
+	unsigned int i;
+	char inner[224];
+	__u64 limit;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_TRUE(write_text(dir, "cgroup.subtree_control", "+memory"));
+	snprintf(inner, sizeof(inner), "%s/inner", dir);
+	ASSERT_EQ(0, mkdir(inner, 0755));
+	ASSERT_EQ(0, open_in(h, inner));
+	ASSERT_TRUE(enter(self->home));
+	EXPECT_EQ(S64_MAX, effective_limit(h));
+
+	/* A sixteenth is kept back, and others take something. */
+	ASSERT_TRUE(set_limit(inner, 64 * MIB));
+	limit = effective_limit(h);
+	EXPECT_GE(60 * MIB, limit);
+	EXPECT_LE(48 * MIB, limit);
+	ASSERT_TRUE(set_high(inner, LIMIT));
+	limit = effective_limit(h);
+	EXPECT_GE(30 * MIB, limit);
+	EXPECT_LE(20 * MIB, limit);
+	ASSERT_TRUE(set_high(dir, LIMIT / 2));
+	limit = effective_limit(h);
+	EXPECT_GE(15 * MIB, limit);
+	EXPECT_LE(6 * MIB, limit);
+	ASSERT_EQ(0, gh_param_set(h->fd, GOHEAP_PARAM_MEMORY_LIMIT, 5 * MIB));
+	EXPECT_EQ(5 * MIB, effective_limit(h));
+	ASSERT_EQ(0, gh_param_set(h->fd, GOHEAP_PARAM_MEMORY_LIMIT, GIB));
+	limit = effective_limit(h);
+	EXPECT_GE(15 * MIB, limit);
+	EXPECT_LE(6 * MIB, limit);
+
+	ASSERT_TRUE(write_text(dir, "memory.high", "max"));
+	ASSERT_TRUE(write_text(inner, "memory.high", "max"));
+	limit = effective_limit(h);
+	EXPECT_GE(60 * MIB, limit);
+	EXPECT_LE(40 * MIB, limit);
+	/* That of a cgroup that is gone counts no more, once it is. */
+	ASSERT_EQ(0, rmdir(inner));
+	for (i = 0; i < 100 && effective_limit(h) != GIB; i++)
+		;
+	EXPECT_EQ(GIB, heap_metric(h, "gc/effective-limit:bytes"));
+	ASSERT_EQ(0, gh_param_set(h->fd, GOHEAP_PARAM_MEMORY_LIMIT, S64_MAX));
+	EXPECT_EQ(S64_MAX, effective_limit(h));
+	EXPECT_EQ(0, event(dir, "oom_kill"));
+	heap_close(h);
+}
+
+/* The limit moves while a program allocates. */
+TEST_F(memcg, moves)
+{
+	/* Every other one is lower than the one before. */
+	static const __u64 limits[] = { 80, 16, 32, 12, 64, 12 };
+	struct heap *h = &self->heap;
+	const char *dir = self->dir;
+	unsigned int i, k;
+	int down[2];
+	pid_t pid;
+	char c;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_EQ(0, open_in(h, dir));
+	ASSERT_TRUE(enter(self->home));
+	ASSERT_TRUE(set_limit(dir, 64 * MIB));
+	ASSERT_EQ(0, pipe2(down, O_NONBLOCK));
+	for (i = 0; i < 4 * KIB; i++) {
+		ASSERT_TRUE(push_marked(h, i));
+	}
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(down[1]);
+		while (read(down[0], &c, 1) < 0)
+			CHILD_CHECK(make_garbage(h, 4 * MIB, 2000));
+		_exit(0);
+	}
+	for (i = 0; i < ARRAY_SIZE(limits); i++) {
+		EXPECT_TRUE(i % 2 ? set_limit_below(dir, limits[i] * MIB) :
+				    set_limit(dir, limits[i] * MIB));
+		usleep(500 * 1000);
+		for (k = 0; k < 200; k++) {
+			if (usage(dir) <= (__s64)(limits[i] * MIB))
+				break;
+			usleep(100 * 1000);
+		}
+		EXPECT_GE(limits[i] * MIB, usage(dir))
+			TH_LOG("%llu MiB", limits[i]);
+	}
+	close(down[1]);
+	EXPECT_EQ(0, wait_for(pid));
+	EXPECT_TRUE(marked(h, 4 * KIB));
+	EXPECT_EQ(0, event(dir, "oom_kill"));
+	close(down[0]);
+	heap_close(h);
+}
+
+/* More is live than the limit: an error, soon, and nothing lost. */
+TEST_F(memcg, below_use)
+{
+	struct heap *h = &self->heap;
+	const char *dir = self->dir;
+	goheap_ref ref = 0;
+	__u64 start, i;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_EQ(0, open_in(h, dir));
+	ASSERT_TRUE(enter(self->home));
+	for (i = 0; i < 24 * KIB; i++) {
+		ASSERT_TRUE(push_marked(h, i));
+	}
+	ASSERT_TRUE(set_limit_below(dir, LIMIT / 2));
+	EXPECT_LE(LIMIT / 2, usage(dir));
+	start = now_ms();
+	while (!gh_alloc(h->fd, 30 * KIB, 0, 1, &ref, NULL))
+		;
+	EXPECT_EQ(-ENOMEM, gh_alloc(h->fd, MIB, 0, 1, &ref, NULL));
+	EXPECT_EQ(-ENOMEM, gh_alloc(h->fd, 30 * KIB, 0, 1, &ref, NULL));
+	EXPECT_GE(60 * 1000, now_ms() - start);
+	EXPECT_TRUE(marked(h, 24 * KIB));
+	ASSERT_TRUE(set_limit(dir, 2 * LIMIT));
+	EXPECT_EQ(0, gh_alloc(h->fd, MIB, 0, 1, &ref, NULL));
+	EXPECT_TRUE(make_garbage(h, 64 * MIB, KIB));
+	EXPECT_TRUE(marked(h, 24 * KIB));
+	EXPECT_EQ(0, event(dir, "oom_kill"));
+	heap_close(h);
+}
+
+/*
+ * A member of a cgroup above its memory.high is slowed down, and it alone: who
+ * has nothing to do with the cgroup but the heap is not.
+ */
+TEST_F(memcg, high)
+{
+	struct heap *h = &self->heap;
+	const char *dir = self->dir;
+	__u64 start, took, most = 0;
+	goheap_ref ref;
+	int status;
+	pid_t pid;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_EQ(0, open_in(h, dir));
+	ASSERT_TRUE(enter(self->home));
+	ASSERT_TRUE(set_high(dir, LIMIT));
+	/* Garbage stays below it. */
+	ASSERT_TRUE(make_garbage(h, 128 * MIB, 3000));
+	EXPECT_EQ(0, event(dir, "high"));
+	ASSERT_TRUE(set_high(dir, 8 * MIB));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		unsigned int i;
+
+		CHILD_CHECK(enter(dir));
+		heap_detach(h);
+		CHILD_CHECK(heap_attach(h) == 0);
+		for (i = 0; i < 4; i++)
+			CHILD_CHECK(heap_push(h, 8 * MIB, 0));
+		_exit(0);
+	}
+	while (!waitpid(pid, &status, WNOHANG)) {
+		start = now_ms();
+		EXPECT_EQ(0, gh_alloc(h->fd, 100, 0, 1, &ref, NULL));
+		took = now_ms() - start;
+		most = took > most ? took : most;
+		usleep(10 * 1000);
+	}
+	EXPECT_EQ(0, status);
+	EXPECT_LT(0, event(dir, "high"));
+	EXPECT_GE(1500, most)
+		TH_LOG("%llu ms", most);
+	EXPECT_EQ(0, event(dir, "oom_kill"));
+	heap_close(h);
+}
+
+/* Pages without objects are there for whoever else is in the cgroup. */
+TEST_F(memcg, shrinks)
+{
+	struct heap *h = &self->heap;
+	const char *dir = self->dir;
+	pid_t pid;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_EQ(0, open_in(h, dir));
+	ASSERT_TRUE(enter(self->home));
+	ASSERT_EQ(20, heap_push_many(h, MIB, 0, 20));
+	h->stack->top = 0;
+	ASSERT_EQ(0, gh_collect(h->fd));
+	ASSERT_LE(20 * MIB, usage(dir));
+	ASSERT_TRUE(set_limit(dir, LIMIT));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		char *p;
+
+		CHILD_CHECK(enter(dir));
+		p = mmap(NULL, 24 * MIB, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CHILD_CHECK(p != MAP_FAILED);
+		memset(p, 1, 24 * MIB);
+		_exit(0);
+	}
+	EXPECT_EQ(0, wait_for(pid));
+	EXPECT_LE(8 * MIB, heap_metric(h, "memory/shrinker-released:bytes"));
+	EXPECT_EQ(0, event(dir, "oom_kill"));
+
+	/* The limit falls below what is free. */
+	h->stack->top = 0;
+	ASSERT_EQ(16, heap_push_many(h, MIB, 0, 16));
+	h->stack->top = 0;
+	ASSERT_EQ(0, gh_collect(h->fd));
+	ASSERT_TRUE(set_limit(dir, 10 * MIB));
+	EXPECT_GE(10 * MIB, usage(dir));
+	EXPECT_EQ(0, event(dir, "oom"));
+	heap_close(h);
 }
 
 TEST_HARNESS_MAIN

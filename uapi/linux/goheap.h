@@ -576,7 +576,8 @@ struct goheap_stats {
  * enum goheap_cycle_reason - why a collection was started
  * @GOHEAP_CYCLE_HEAP: the heap reached its goal
  * @GOHEAP_CYCLE_FORCED: a program asked for it
- * @GOHEAP_CYCLE_CEILING: the hard ceiling or the end of memory was reached
+ * @GOHEAP_CYCLE_CEILING: the hard ceiling or the end of memory was reached, or
+ *	the kernel was short of memory
  */
 enum goheap_cycle_reason {
 	GOHEAP_CYCLE_HEAP = 0,

@@ -203,7 +203,7 @@ static int cmd_param(struct host_heap *hh, void *arg)
 			gh_gc_set_percent(heap, p->value);
 		return 0;
 	case GOHEAP_PARAM_MEMORY_LIMIT:
-		p->old = heap->pace.pacer.memory_limit;
+		p->old = heap->pace.limit;
 		if (set)
 			gh_gc_set_limit(heap, p->value);
 		return 0;

@@ -73,6 +73,11 @@ void gh_port_hold_users(struct gh_heap *heap)
 {
 }
 
+u64 gh_port_memory_limit(struct gh_heap *heap)
+{
+	return U64_MAX;
+}
+
 /* There is one thread, and it is in a call. */
 void gh_port_sync_users(struct gh_heap *heap)
 {
