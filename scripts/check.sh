@@ -135,6 +135,12 @@ check_documentation()
 	make -s -C Documentation O="$BUILD/docs" KERNEL_SOURCE="$SOURCE" check
 }
 
+# Documentation/model, each of its rules taken away in turn.
+check_model()
+{
+	scripts/model.sh
+}
+
 stock=$("$TOP/scripts/kernel.sh" stock)
 read -r _ HEADERS <<< "$stock"
 SOURCE=$("$TOP/scripts/kernel.sh" source)
@@ -142,7 +148,7 @@ SOURCE=$("$TOP/scripts/kernel.sh" source)
 checks=("$@")
 if [[ ${#checks[@]} -eq 0 ]]; then
 	checks=(build sparse imports checkpatch kernel_doc clang_format spelling
-		shell spdx documentation)
+		shell spdx documentation model)
 fi
 
 nr=0

@@ -17,7 +17,7 @@ run=("${build[@]}" busybox-static cpio qemu-system-x86)
 kernel=(linux-source-6.1 bc bison flex libelf-dev libssl-dev perl xz-utils)
 test=("${run[@]}" "${kernel[@]}" clang-14 libclang-rt-14-dev)
 check=("${build[@]}" git linux-source-6.1 xz-utils sparse perl
-       clang-format-14 codespell shellcheck python3-sphinx)
+       clang-format-14 codespell shellcheck python3-sphinx spin)
 bench=("${run[@]}" python3 libmimalloc2.0 libjemalloc2
        libtcmalloc-minimal4 libgc-dev)
 }
