@@ -121,7 +121,8 @@ static void report(struct gh_work *w, struct gh_mark *m)
 	m->invalid = 0;
 	m->nr_roots = 0;
 	for (i = 0; i < GH_NR_ROOT_KINDS; i++) {
-		w->root_bytes[i] += m->root_bytes[i];
+		WRITE_ONCE(w->root_bytes[i],
+			   w->root_bytes[i] + m->root_bytes[i]);
 		m->root_bytes[i] = 0;
 	}
 }
