@@ -402,6 +402,7 @@ int gh_mutator_refill(struct gh_heap *heap, struct gh_mutator *mut, u32 index,
 	int tries = 0;
 	int err;
 
+	gh_mutator_enter(mut);
 	if (!l)
 		return -ENOENT;
 	if (index >= mut->nr_leases || bytes > GH_MAX_SMALL_SIZE)
@@ -621,6 +622,17 @@ u64 gh_mutator_slot(const struct gh_mutator *mut)
 	const struct gh_control *c = mut->pages[0];
 
 	return READ_ONCE(c->slot);
+}
+
+/**
+ * gh_mutator_enter() - the mutator is in a call, so it stores nowhere
+ * @mut: mutator, which is the caller
+ *
+ * What is in the place where it last has need not be kept any more.
+ */
+void gh_mutator_enter(struct gh_mutator *mut)
+{
+	WRITE_ONCE(control_of(mut)->slot, 0);
 }
 
 /**

@@ -123,6 +123,7 @@ void gh_mutator_begin_all(struct gh_heap *heap, struct gh_mark *m);
 void gh_mutator_drain_all(struct gh_heap *heap, struct gh_mark *m);
 void gh_mutator_flush_all(struct gh_heap *heap);
 u64 gh_mutator_slot(const struct gh_mutator *mut);
+void gh_mutator_enter(struct gh_mutator *mut);
 void gh_mutator_barrier(struct gh_heap *heap, struct gh_mutator *mut);
 u64 gh_mutator_unused(struct gh_heap *heap, u64 *unused);
 

@@ -7,21 +7,29 @@
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
+#include "gh_mutator.h"
 
 #include <linux/goheap.h>
 
 #include "device.h"
 #include "ioctl.h"
+#include "mutator.h"
 #include "stats.h"
 
 /* Run a cycle that sees the present, to the end of its sweep. */
 static struct gh_heap *collect(struct goheap_file *gf)
 {
 	struct gh_heap *heap = goheap_use(gf);
+	struct goheap_mutator *mut;
 	int err;
 
 	if (IS_ERR(heap))
 		return heap;
+	mut = goheap_mutator_get(gf);
+	if (mut) {
+		gh_mutator_enter(mut->core);
+		goheap_mutator_put(mut);
+	}
 	err = goheap_worker_collect(gf);
 	return err ? ERR_PTR(err) : heap;
 }

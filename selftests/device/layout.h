@@ -204,8 +204,9 @@ SIZE(goheap_slots, 16);
 AT(goheap_mutator_page, generation, 0);
 AT(goheap_mutator_page, tiny_allocs, 8);
 AT(goheap_mutator_page, tiny, 16);
-AT(goheap_mutator_page, nr_barrier, 24);
-AT(goheap_mutator_page, barrier, 32);
+AT(goheap_mutator_page, slot, 24);
+AT(goheap_mutator_page, nr_barrier, 32);
+AT(goheap_mutator_page, barrier, 40);
 AT(goheap_mutator_page, switches, 4088);
 SIZE(goheap_mutator_page, 4096);
 

@@ -147,7 +147,8 @@ struct goheap_status {
  * @tiny: reference to the slot that the thread still puts further objects in,
  *	0 for none; a root while objects are being marked
  * @slot: address of the reference that the thread is going to change; written
- *	before it tests goheap_status.marking, and left as it is afterwards
+ *	before it tests goheap_status.marking, and left as it is afterwards; what
+ *	is there is a root, until the thread stores elsewhere or makes a call
  * @nr_barrier: entries of @barrier in use
  * @reserved: 0
  * @barrier: references stored or replaced while goheap_status.marking was not
@@ -156,8 +157,8 @@ struct goheap_status {
  * @switches: counts changes of stack, before which a thread on stacks of
  *	GOHEAP_RANGE_STACK writes it: it waits there while stacks are read
  *
- * The kernel writes @generation, and @nr_barrier in GOHEAP_IOC_BARRIER. The rest
- * is the thread's.
+ * The kernel writes @generation, and in calls of the thread @nr_barrier
+ * (GOHEAP_IOC_BARRIER) and @slot. The rest is the thread's.
  */
 struct goheap_mutator_page {
 	__aligned_u64 generation;
