@@ -587,12 +587,13 @@ void gh_mutator_destroy(struct gh_heap *heap, struct gh_mutator *mut)
 	u32 i;
 
 	down_read(&heap->world);
+	empty_barrier(heap, mut);
+	/* Who counts sees it with what it has not taken, or neither. */
 	mutex_lock(&heap->mutators_lock);
 	list_del(&mut->node);
 	heap->ended_tiny_allocs += READ_ONCE(control_of(mut)->tiny_allocs);
-	mutex_unlock(&heap->mutators_lock);
-	empty_barrier(heap, mut);
 	flush(heap, mut);
+	mutex_unlock(&heap->mutators_lock);
 	for (i = 0; i < mut->nr_leases; i++) {
 		if (!mut->leases[i])
 			continue;
@@ -654,8 +655,9 @@ void gh_mutator_barrier(struct gh_heap *heap, struct gh_mutator *mut)
  * @heap: heap
  * @unused: by size class; added to
  *
- * They are part of gh_stats.mallocs.
- * Context: may sleep.
+ * They are part of gh_stats.mallocs. A slot that a mutator was about to take when
+ * its lease was taken back may count as taken, though it takes another one then.
+ * Context: may sleep; heap->mutators_lock held, also while gh_stats are read.
  * Return: objects that mutators have put beside others in a slot.
  */
 u64 gh_mutator_unused(struct gh_heap *heap, u64 *unused)
@@ -664,7 +666,7 @@ u64 gh_mutator_unused(struct gh_heap *heap, u64 *unused)
 	u64 tiny;
 	u32 i, k;
 
-	mutex_lock(&heap->mutators_lock);
+	lockdep_assert_held(&heap->mutators_lock);
 	tiny = heap->ended_tiny_allocs;
 	list_for_each_entry(mut, &heap->mutators, node) {
 		tiny += READ_ONCE(control_of(mut)->tiny_allocs);
@@ -679,6 +681,5 @@ u64 gh_mutator_unused(struct gh_heap *heap, u64 *unused)
 		}
 		mutex_unlock(&mut->lock);
 	}
-	mutex_unlock(&heap->mutators_lock);
 	return tiny;
 }

@@ -176,8 +176,10 @@ void goheap_stats_read(struct goheap_file *gf, struct goheap_stats *st)
 		st->by_class[i].bytes = gh_sizeclasses[i].size;
 	if (!heap)
 		return;
+	mutex_lock(&heap->mutators_lock);
 	sum_cpus(heap, st, &sums);
 	sum_mutators(heap, st);
+	mutex_unlock(&heap->mutators_lock);
 	sum_objects(st);
 	sum_memory(gf, heap, st, &sums);
 	sum_cycles(heap, st);

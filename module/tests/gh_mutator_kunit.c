@@ -78,7 +78,9 @@ static u64 total_mallocs(struct kunit *test)
 	u64 sum = 0;
 	int c;
 
+	mutex_lock(&env->heap->mutators_lock);
 	gh_mutator_unused(env->heap, unused);
+	mutex_unlock(&env->heap->mutators_lock);
 	for (c = 0; c < GH_NR_CLASSES; c++)
 		sum += gh_test_stat(env, mallocs[c]) - unused[c];
 	return sum;

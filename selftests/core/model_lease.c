@@ -49,7 +49,9 @@ u64 model_unused(struct model *m)
 	u64 sum = 0;
 	int c;
 
+	mutex_lock(&m->heap->mutators_lock);
 	gh_mutator_unused(m->heap, unused);
+	mutex_unlock(&m->heap->mutators_lock);
 	for (c = 0; c < GH_NR_CLASSES; c++)
 		sum += unused[c];
 	return sum;

@@ -153,7 +153,9 @@ static void count_unused(void)
 {
 	u64 unused[GH_NR_CLASSES] = {};
 
+	mutex_lock(&heap->mutators_lock);
 	gh_mutator_unused(heap, unused);
+	mutex_unlock(&heap->mutators_lock);
 }
 
 static void look_anywhere(struct mutator *t)
