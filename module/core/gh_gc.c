@@ -130,11 +130,14 @@ static void mark_termination(struct gh_heap *heap, struct gh_cycle *c)
 static void mark_concurrently(struct gh_heap *heap, struct gh_cycle *c)
 {
 	u64 since = ktime_get_ns();
+	u32 nr, idle;
 
 	down_write(&heap->world);
 	mark_setup(heap);
 	up_write(&heap->world);
 	c->setup_ns = ktime_get_ns() - since;
+	nr = gh_pace_workers(heap, &idle);
+	gh_port_start_workers(heap, nr, idle);
 	gh_port_mark_roots(heap, &heap->mark);
 	for (;;) {
 		mark_phase(heap);
@@ -208,24 +211,16 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 	mark_termination(heap, &c);
 	up_write(&heap->world);
 	end = ktime_get_ns();
+	gh_port_stop_workers(heap);
 
 	c.end_ns = ktime_get_real_ns();
 	c.mark_ns = c.term_ns - marking - min(c.setup_ns, c.term_ns - marking);
 	c.term_ns = end - c.term_ns;
 	c.stopped_ns = c.setup_ns + c.term_ns;
-	c.cpu_ns = gh_port_cpu_ns() - cpu;
+	c.cpu_ns = gh_port_cpu_ns() - cpu +
+		   atomic64_read(&heap->pace.worker_ns);
 	publish_cycle(heap, &c);
 	gh_port_trace_cycle(heap, &c);
-}
-
-/* Give back free memory that is beyond the memory limit. */
-static void release_to_limit(struct gh_heap *heap)
-{
-	u64 limit = heap->pace.pacer.memory_limit;
-	u64 now = heap->pace.pacer.memory.mapped_ready;
-
-	if (now > limit)
-		gh_heap_release(heap, now - limit);
 }
 
 /**
@@ -238,9 +233,10 @@ static void release_to_limit(struct gh_heap *heap)
 u64 gh_gc_sweep(struct gh_heap *heap)
 {
 	u64 freed = gh_sweep_all(heap);
+	u64 excess = gh_pace_swept(heap);
 
-	gh_pace_swept(heap);
-	release_to_limit(heap);
+	if (excess)
+		gh_heap_release(heap, excess);
 	gh_scavenge_swept(heap);
 	return freed;
 }

@@ -447,6 +447,21 @@ static struct gh_span *next_span(struct gh_mark *m)
 	return NULL;
 }
 
+static void init(struct gh_mark *m, struct gh_heap *heap)
+{
+	memset(m, 0, sizeof(*m));
+	m->heap = heap;
+	m->tag = heap->tag;
+	m->tail = &m->head;
+}
+
+/* What does not change while the marker is active. */
+static void look_at_heap(struct gh_mark *m)
+{
+	m->half = gh_mark_half(m->heap->sweepgen);
+	m->end = READ_ONCE(m->heap->pages.end_page) << GH_PAGE_SHIFT;
+}
+
 /**
  * gh_mark_begin() - begin to mark
  * @m: marker to be
@@ -454,13 +469,9 @@ static struct gh_span *next_span(struct gh_mark *m)
  */
 void gh_mark_begin(struct gh_mark *m, struct gh_heap *heap)
 {
-	memset(m, 0, sizeof(*m));
-	m->heap = heap;
-	m->tag = heap->tag;
-	m->half = gh_mark_half(heap->sweepgen);
-	m->end = READ_ONCE(heap->pages.end_page) << GH_PAGE_SHIFT;
-	m->tail = &m->head;
+	init(m, heap);
 	gh_work_join(m);
+	look_at_heap(m);
 }
 
 /**
@@ -646,6 +657,32 @@ u64 gh_mark_drain(struct gh_mark *m, u64 budget)
 		cond_resched();
 	}
 	return done;
+}
+
+/**
+ * gh_mark_worker() - mark until it is over
+ * @heap: heap
+ * @idle: only on CPUs that nobody else needs; for the pacer
+ *
+ * Context: may sleep; a thread of the collector's, no lock held.
+ */
+void gh_mark_worker(struct gh_heap *heap, bool idle)
+{
+	struct gh_mark m;
+	u64 since;
+
+	init(&m, heap);
+	m.background = true;
+	if (!gh_work_try_join(&m))
+		return;
+	look_at_heap(&m);
+	do {
+		since = gh_port_cpu_ns();
+		gh_mark_drain(&m, U64_MAX);
+		since = gh_port_cpu_ns() - since;
+		atomic64_add(since, idle ? &heap->pace.idle_ns :
+					   &heap->pace.worker_ns);
+	} while (gh_work_wait(&m));
 }
 
 /**

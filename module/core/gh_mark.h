@@ -121,6 +121,7 @@ void gh_work_init(struct gh_work *w);
 void gh_work_begin(struct gh_heap *heap);
 void gh_work_end(struct gh_heap *heap, struct gh_cycle *c);
 void gh_work_join(struct gh_mark *m);
+bool gh_work_try_join(struct gh_mark *m);
 void gh_work_leave(struct gh_mark *m);
 void gh_work_report(struct gh_mark *m);
 void gh_work_give(struct gh_mark *m);
@@ -133,6 +134,7 @@ bool gh_work_done(struct gh_mark *m);
 /* Markers; module/core/gh_mark.c */
 void gh_mark_begin(struct gh_mark *m, struct gh_heap *heap);
 void gh_mark_finish(struct gh_mark *m);
+void gh_mark_worker(struct gh_heap *heap, bool idle);
 void gh_mark_refs(struct gh_mark *m, const u64 *refs, u64 nr,
 		  enum gh_root_kind kind);
 void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,

@@ -32,6 +32,9 @@
 #include "gh_heap.h"
 #include "gh_port.h"
 
+/* Bytes to scan that are worth a second thread. */
+#define WORKERS_MIN	(4UL << 20)
+
 #define GROWTH_MIN	(64UL << 10)
 #define GROWTH_DIV	64
 
@@ -241,8 +244,29 @@ void gh_pace_start(struct gh_heap *heap, bool stopped)
 	atomic64_set(&p->credit, 0);
 	atomic64_set(&p->assist_ns, 0);
 	atomic64_set(&p->idle_ns, 0);
+	atomic64_set(&p->worker_ns, 0);
 	gh_pacer_start(&p->pacer, stopped ? GH_PACER_STW : GH_PACER_NORMAL,
 		       num_online_cpus(), ktime_get_ns(), &h);
+}
+
+/**
+ * gh_pace_workers() - how many threads are to mark besides the collector
+ * @heap: heap that is being marked
+ * @idle: out: how many of them only on CPUs that nobody else needs
+ *
+ * What takes a thread no longer than others need to wake up it does alone.
+ * Return: number of threads.
+ */
+u32 gh_pace_workers(struct gh_heap *heap, u32 *idle)
+{
+	const struct gh_pacer *p = &heap->pace.pacer;
+	u32 dedicated = max_t(u32, p->dedicated, 1) - 1;
+	u32 all = p->nr_cpus - 1;
+
+	*idle = all - min(dedicated, all);
+	if (atomic64_read(&heap->pace.heap_scan) < (s64)WORKERS_MIN)
+		return 0;
+	return all;
 }
 
 /**
@@ -302,17 +326,23 @@ void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c)
  * @heap: heap
  *
  * Context: may sleep; world not held.
+ * Return: bytes by which the heap's memory is beyond its limit.
  */
-void gh_pace_swept(struct gh_heap *heap)
+u64 gh_pace_swept(struct gh_heap *heap)
 {
+	struct gh_pacer *p = &heap->pace.pacer;
 	struct gh_pacer_memory mem;
+	u64 excess = 0;
 
 	down_write(&heap->world);
 	read_limit(heap);
 	mem = memory_of(heap, heap_live(heap));
-	gh_pacer_sweep_done(&heap->pace.pacer, heap_live(heap), 0);
-	gh_pacer_set_memory(&heap->pace.pacer, &mem);
+	gh_pacer_sweep_done(p, heap_live(heap), 0);
+	gh_pacer_set_memory(p, &mem);
+	if (mem.mapped_ready > p->memory_limit)
+		excess = mem.mapped_ready - p->memory_limit;
 	up_write(&heap->world);
+	return excess;
 }
 
 /**

@@ -20,6 +20,7 @@ struct gh_heap;
  *	taken for an assist yet
  * @assist_ns: CPU time of assists in this cycle
  * @idle_ns: CPU time of idle workers in this cycle
+ * @worker_ns: CPU time of other workers in this cycle
  */
 struct gh_pace {
 	spinlock_t lock;		/* pacer while marking, limiter */
@@ -30,6 +31,7 @@ struct gh_pace {
 	atomic64_t credit;
 	atomic64_t assist_ns;
 	atomic64_t idle_ns;
+	atomic64_t worker_ns;
 };
 
 void gh_pace_init(struct gh_heap *heap);
@@ -37,7 +39,8 @@ u64 gh_pace_metadata(struct gh_heap *heap);
 void gh_pace_start(struct gh_heap *heap, bool stopped);
 void gh_pace_revise(struct gh_heap *heap);
 void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c);
-void gh_pace_swept(struct gh_heap *heap);
+u64 gh_pace_swept(struct gh_heap *heap);
+u32 gh_pace_workers(struct gh_heap *heap, u32 *idle);
 void gh_pace_limiter(struct gh_heap *heap, bool marking);
 
 void gh_pace_add(struct gh_heap *heap, s64 bytes, bool noscan);

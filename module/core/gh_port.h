@@ -90,6 +90,24 @@ void gh_port_set_marking(struct gh_heap *heap, u64 cycle);
 void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m);
 
 /**
+ * gh_port_start_workers() - have threads call gh_mark_worker()
+ * @heap: heap
+ * @nr: how many at most
+ * @idle: how many of them with idle set, and only on CPUs that nobody else needs
+ *
+ * Context: may sleep; the collector.
+ */
+void gh_port_start_workers(struct gh_heap *heap, u32 nr, u32 idle);
+
+/**
+ * gh_port_stop_workers() - wait until they have returned
+ * @heap: heap whose marking is over
+ *
+ * Context: may sleep; the collector, gh_heap.world not held.
+ */
+void gh_port_stop_workers(struct gh_heap *heap);
+
+/**
  * gh_port_collect() - have a cycle run and wait for the end of its marking
  * @heap: heap
  * @reason: enum gh_cycle_reason

@@ -62,8 +62,8 @@ void gh_work_begin(struct gh_heap *heap)
 	struct gh_work *w = &heap->work;
 
 	lockdep_assert_held_write(&heap->world);
-	WARN_ON_ONCE(w->nr_active || w->head);
 	spin_lock(&w->lock);
+	WARN_ON_ONCE(w->nr_active || w->head);
 	w->bytes = 0;
 	w->scanned = 0;
 	w->invalid = 0;
@@ -88,8 +88,8 @@ void gh_work_end(struct gh_heap *heap, struct gh_cycle *c)
 	struct gh_work *w = &heap->work;
 
 	lockdep_assert_held_write(&heap->world);
-	WARN_ON_ONCE(w->nr_active || w->head);
 	spin_lock(&w->lock);
+	WARN_ON_ONCE(w->nr_active || w->head);
 	WRITE_ONCE(w->marking, false);
 	c->heap_marked = max_t(s64, w->bytes + black_bytes(heap) -
 				    w->black_bytes, 0);
@@ -163,6 +163,25 @@ void gh_work_join(struct gh_mark *m)
 	spin_lock(&w->lock);
 	WRITE_ONCE(w->nr_active, w->nr_active + 1);
 	spin_unlock(&w->lock);
+}
+
+/**
+ * gh_work_try_join() - a marker begins, if objects are being marked
+ * @m: marker
+ *
+ * Return: false if they are not.
+ */
+bool gh_work_try_join(struct gh_mark *m)
+{
+	struct gh_work *w = &m->heap->work;
+	bool marking;
+
+	spin_lock(&w->lock);
+	marking = w->marking;
+	if (marking)
+		WRITE_ONCE(w->nr_active, w->nr_active + 1);
+	spin_unlock(&w->lock);
+	return marking;
 }
 
 /**

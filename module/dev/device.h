@@ -10,6 +10,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "helpers.h"
 #include "memcg.h"
 #include "scavenger.h"
 #include "shrinker.h"
@@ -75,6 +76,7 @@ struct goheap_config {
  * @handshake_total_ns: time that took
  * @handshake_max_ns: longest of them
  * @worker: the collector thread
+ * @helpers: threads that help it to mark
  * @scavenger: the background scavenger
  * @shrink: what the shrinker needs
  * @dir: folder in sysfs
@@ -120,6 +122,7 @@ struct goheap_file {
 	u64 handshake_max_ns;
 
 	struct goheap_worker worker;
+	struct goheap_helpers helpers;
 	struct goheap_scavenger scavenger;
 	struct goheap_shrink shrink;
 	struct goheap_dir *dir;

@@ -11,6 +11,7 @@
 
 #include "cpuhp.h"
 #include "device.h"
+#include "helpers.h"
 #include "shrinker.h"
 #include "sysfs.h"
 
@@ -45,9 +46,12 @@ static int __init goheap_init(void)
 	err = goheap_shrinker_init();
 	if (err)
 		goto exit_cpuhp;
-	err = goheap_sysfs_init();
+	err = goheap_helpers_init();
 	if (err)
 		goto exit_shrinker;
+	err = goheap_sysfs_init();
+	if (err)
+		goto exit_helpers;
 	err = goheap_device_init();
 	if (err)
 		goto exit_sysfs;
@@ -55,6 +59,8 @@ static int __init goheap_init(void)
 
 exit_sysfs:
 	goheap_sysfs_exit();
+exit_helpers:
+	goheap_helpers_exit();
 exit_shrinker:
 	goheap_shrinker_exit();
 exit_cpuhp:
@@ -68,6 +74,7 @@ static void __exit goheap_exit(void)
 {
 	goheap_device_exit();
 	goheap_sysfs_exit();
+	goheap_helpers_exit();
 	goheap_shrinker_exit();
 	goheap_cpuhp_exit();
 	gh_core_exit();

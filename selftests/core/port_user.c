@@ -173,6 +173,33 @@ void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m)
 	}
 }
 
+#define MAX_WORKERS	8
+
+u32 gh_user_workers;
+
+static pthread_t workers[MAX_WORKERS];
+static u32 nr_workers;
+
+static void *work(void *heap)
+{
+	gh_mark_worker(heap, false);
+	return NULL;
+}
+
+/* One cycle at a time, so one set of threads. */
+void gh_port_start_workers(struct gh_heap *heap, u32 nr, u32 idle)
+{
+	for (nr_workers = 0; nr_workers < gh_user_workers; nr_workers++)
+		gh_user_require(!pthread_create(&workers[nr_workers], NULL,
+						work, heap), "no thread");
+}
+
+void gh_port_stop_workers(struct gh_heap *heap)
+{
+	while (nr_workers)
+		pthread_join(workers[--nr_workers], NULL);
+}
+
 int gh_port_collect(struct gh_heap *heap, int reason)
 {
 	gh_user_may_sleep();

@@ -310,6 +310,7 @@ int main(int argc, char **argv)
 	chain = gh_layout_register(heap, 1UL << 20, 1, &mask);
 	check(chain == GH_LAYOUT_STACK + 1);
 	gh_user_set_roots(heap, &r);
+	gh_user_workers = 2;
 	for (i = 0; i < MUTATORS; i++) {
 		t[i].nr = i;
 		t[i].ops = ops;

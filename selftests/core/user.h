@@ -36,6 +36,9 @@ extern const struct gh_user_program *gh_user_program;
 /* Limit of gh_port_memory_limit(); U64_MAX, as at first, is none. */
 void gh_user_set_limit(u64 bytes);
 
+/* Threads that help to mark, whatever the heap's size; at most 8. */
+extern u32 gh_user_workers;
+
 /* A heap of GH_USER_TAG; NULL without memory. */
 struct gh_heap *gh_user_heap(u64 aspace, u64 max_heap);
 

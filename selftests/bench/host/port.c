@@ -73,6 +73,14 @@ void gh_port_hold_users(struct gh_heap *heap)
 {
 }
 
+void gh_port_start_workers(struct gh_heap *heap, u32 nr, u32 idle)
+{
+}
+
+void gh_port_stop_workers(struct gh_heap *heap)
+{
+}
+
 u64 gh_port_memory_limit(struct gh_heap *heap)
 {
 	return U64_MAX;
