@@ -14,8 +14,8 @@
  *
  *	white	half[mark] clear
  *	grey	half[mark] set, scan clear, and the bit of the word set in
- *		gh_span.work or the span being scanned
- *	black	both set
+ *		gh_span.work, or in gh_mark.dirty of who scans the span
+ *	black	both set, or half[mark] set and neither
  *
  * Several markers, and programs that allocate, change the same words. A mark is
  * set once, by compare and exchange. Then gh_span.work is looked at, and changed
@@ -25,8 +25,9 @@
  * marker at a time: the one that took it off a queue, until it has exchanged
  * GH_SPAN_QUEUED alone for 0.
  *
- * New objects are black: their slot is put in scan first, then marked. Nobody can
- * have stored anything in them, and what is stored later is reported.
+ * New objects are marked when they are allocated. There is no need to scan them,
+ * since what is stored in them is reported; they are scanned all the same if a
+ * marker comes to their word of slots, which is cheaper than to tell it not to.
  *
  * Pipeline. A reference found in an object leads to three places that are not
  * likely to be in the cache: the span descriptor, the word of its bitmaps, the
@@ -98,6 +99,10 @@ static inline void make_dirty(struct gh_mark *m, struct gh_span *s, u32 idx)
 {
 	int work = GH_SPAN_QUEUED | 1 << (idx / 64);
 
+	if (s == m->cur) {
+		m->dirty |= 1U << (idx / 64);
+		return;
+	}
 	/* Pairs with the exchange in scan_span(). */
 	if ((atomic_read(&s->work) & work) == work)
 		return;
@@ -380,12 +385,11 @@ static void scan_slots_multipage(struct gh_mark *m, struct gh_span *s,
 static void scan_word(struct gh_mark *m, struct gh_span *s, u32 i)
 {
 	struct gh_bits *w = &s->bits[i];
-	/* Pairs with gh_mark_black(): what is black is in scan by then. */
-	u64 todo = smp_load_acquire(&w->half[m->half]) & ~READ_ONCE(w->scan);
+	u64 todo = READ_ONCE(w->half[m->half]) & ~w->scan;
 
 	if (!todo)
 		return;
-	gh_bits_or(&w->scan, todo);
+	w->scan |= todo;
 	m->scanned += hweight64(todo) * s->elemsize;
 	if (s->npages == 1)
 		scan_slots(m, s, i * 64, todo);
@@ -403,11 +407,14 @@ static void scan_span(struct gh_mark *m, struct gh_span *s)
 	m->cur = s;
 	do {
 		/* Pairs with the look in make_dirty(). */
-		u32 dirty = atomic_xchg(&s->work, GH_SPAN_QUEUED) &
+		m->dirty |= atomic_xchg(&s->work, GH_SPAN_QUEUED) &
 			    GH_SPAN_DIRTY;
+		while (m->dirty) {
+			u32 i = __ffs64(m->dirty);
 
-		for (; dirty; dirty &= dirty - 1)
-			scan_word(m, s, __ffs64(dirty));
+			m->dirty &= m->dirty - 1;
+			scan_word(m, s, i);
+		}
 	} while (atomic_cmpxchg(&s->work, GH_SPAN_QUEUED, 0) !=
 		 GH_SPAN_QUEUED);
 	m->cur = NULL;
@@ -424,7 +431,7 @@ static struct gh_span *pass_window(struct gh_mark *m, struct gh_span *s)
 		u32 w = __ffs64(atomic_read(&s->work) | GH_SPAN_QUEUED) % 16;
 
 		prefetch_slots(s, w * 64, READ_ONCE(s->bits[w].half[m->half]) &
-			       ~READ_ONCE(s->bits[w].scan));
+			       ~s->bits[w].scan);
 	}
 	return old;
 }
@@ -692,17 +699,12 @@ void gh_mark_worker(struct gh_heap *heap, bool idle)
  * @word: which word of its slots
  * @mask: the slots
  *
- * They count as scanned, since they are empty.
  * Context: the caller owns the span; heap->phase is not GH_PHASE_OFF.
  */
 void gh_mark_black(struct gh_heap *heap, struct gh_span *s, u32 word, u64 mask)
 {
-	struct gh_bits *w = &s->bits[word];
-
 	gh_stat_add(heap, black_bytes, hweight64(mask) * s->elemsize);
-	gh_bits_or(&w->scan, mask);
-	/* Pairs with the load in scan_word(). */
-	gh_bits_or(&w->half[gh_mark_half(heap->sweepgen)], mask);
+	gh_bits_or(&s->bits[word].half[gh_mark_half(heap->sweepgen)], mask);
 }
 
 /**
@@ -716,9 +718,7 @@ void gh_mark_black(struct gh_heap *heap, struct gh_span *s, u32 word, u64 mask)
  */
 void gh_mark_white(struct gh_heap *heap, struct gh_span *s, u32 word, u64 mask)
 {
-	struct gh_bits *w = &s->bits[word];
-
 	gh_stat_add(heap, black_bytes, -(s64)(hweight64(mask) * s->elemsize));
-	gh_bits_andnot(&w->half[gh_mark_half(heap->sweepgen)], mask);
-	gh_bits_andnot(&w->scan, mask);
+	gh_bits_andnot(&s->bits[word].half[gh_mark_half(heap->sweepgen)],
+		       mask);
 }

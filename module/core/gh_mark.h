@@ -78,6 +78,7 @@ struct gh_pending {
  * @half: which half of gh_bits takes the marks
  * @end: offsets below have been grown, and perhaps some above
  * @cur: span being scanned
+ * @dirty: what has turned grey there by this marker, like GH_SPAN_DIRTY
  * @head: spans to scan
  * @tail: where the next one goes
  * @pos: moves on with every reference put in @spans
@@ -101,6 +102,7 @@ struct gh_mark {
 	u32 half;
 	u64 end;
 	struct gh_span *cur;
+	u32 dirty;
 	struct gh_span *head;
 	struct gh_span **tail;
 	u32 pos;

@@ -142,11 +142,12 @@ enum gh_span_state {
  * struct gh_bits - bitmaps of 64 slots, side by side in a cache line
  * @half: mark and allocation bits; which is which follows from
  *	gh_heap.sweepgen, see gh_mark_half()
- * @scan: slots that have been scanned in this cycle, or need not be
+ * @scan: slots that have been scanned in this cycle; of the marker that scans the
+ *	span, and the sweeper
  *
- * Allocation bits change by the owner of the span alone. Marks and @scan change
- * by many while objects are being marked, so by gh_bits_or() and
- * gh_bits_andnot() only.
+ * Allocation bits change by the owner of the span alone. Marks change by many
+ * while objects are being marked, so by gh_bits_or(), gh_bits_andnot() and
+ * compare and exchange only.
  */
 struct gh_bits {
 	u64 half[2];
