@@ -211,6 +211,7 @@ static void take_slots(struct gh_heap *heap, struct gh_span *s,
 		off = s->base + idx * elemsize;
 		if (s->needzero)
 			gh_span_zero(heap, s, idx, run);
+		/* A marker may look at it from now on. */
 		if (unlikely(black))
 			gh_mark_black(heap, s, idx / 64,
 				      ~0ULL >> (64 - run) << idx % 64);

@@ -385,7 +385,8 @@ static void scan_slots_multipage(struct gh_mark *m, struct gh_span *s,
 static void scan_word(struct gh_mark *m, struct gh_span *s, u32 i)
 {
 	struct gh_bits *w = &s->bits[i];
-	u64 todo = READ_ONCE(w->half[m->half]) & ~w->scan;
+	/* Pairs with gh_mark_black(): what is new is zero. */
+	u64 todo = smp_load_acquire(&w->half[m->half]) & ~w->scan;
 
 	if (!todo)
 		return;

@@ -175,10 +175,11 @@ static void grant(struct gh_heap *heap, struct gh_lease *l, struct gh_span *s,
 	};
 	s->alloc_count += n;
 	gh_stat_add(heap, mallocs[s->sc->sizeclass], n);
-	if (unlikely(READ_ONCE(heap->phase) != GH_PHASE_OFF))
-		gh_mark_black(heap, s, word, mask);
 	if (s->needzero)
 		zero_slots(heap, s, word, mask);
+	/* A marker may look at them from now on. */
+	if (unlikely(READ_ONCE(heap->phase) != GH_PHASE_OFF))
+		gh_mark_black(heap, s, word, mask);
 	WRITE_ONCE(to->base, ((u64)heap->tag << 48) +
 			     s->base + word * 64 * s->elemsize);
 	/* Whoever finds a slot of these in an object sees all of the above. */
