@@ -66,7 +66,7 @@ static const struct goheap_cmd goheap_cmds[] = {
 	CMD(FREE_OS_MEMORY, goheap_free_os_memory, released, true,
 	    goheap_cmd_free_os_memory),
 	CMD(REFILL, goheap_refill, reserved, true, goheap_cmd_refill),
-	CMD(BARRIER, goheap_barrier, flags, true, goheap_cmd_barrier),
+	CMD(BARRIER, goheap_barrier, refs, true, goheap_cmd_barrier),
 	CMD(RANGE_ADD, goheap_range, bytes, true, goheap_cmd_range_add),
 	CMD(RANGE_REMOVE, goheap_range, bytes, true,
 	    goheap_cmd_range_remove),
@@ -97,7 +97,7 @@ static void check_structures(void)
 	CHECK(goheap_cycle, 128, global_bytes, 104);
 	CHECK(goheap_free_os_memory, 16, released, 8);
 	CHECK(goheap_refill, 32, leases, 16);
-	CHECK(goheap_barrier, 8, flags, 4);
+	CHECK(goheap_barrier, 24, refs, 16);
 	CHECK(goheap_range, 32, bytes, 24);
 	BUILD_BUG_ON(sizeof(struct goheap_lease) != 24);
 }
