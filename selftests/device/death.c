@@ -103,7 +103,7 @@ static void step(struct heap *h, __u32 node, __u64 *seed)
 			goheap_ref ref = h->stack->slots[at + i];
 
 			if (ref)
-				*heap_word(h, ref, 0) = h->stack->slots[at];
+				heap_set(h, ref, 0, h->stack->slots[at]);
 		}
 	}
 }

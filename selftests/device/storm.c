@@ -3,7 +3,7 @@
  * Threads in all states that there are, while the heap is collected again and
  * again: stopped, traced, in vfork(), executing other programs, ending together,
  * sharing memory without being threads, coming and going, in great number, deep
- * in their stacks. None of them is to notice but by being held at the heap.
+ * in their stacks. None of them is to notice.
  *
  * And mutators that break the rules of their control pages. They may lose or
  * spoil objects of their own heap; the kernel says nothing, and the heap goes on.
@@ -60,7 +60,7 @@ static void *make(void *arg)
 			ref = mutator_new(&m, k->h->fd, 0, 16, k->node);
 			if (!ref)
 				return arg;
-			*heap_word(k->h, ref, 0) = head;
+			mutator_store(&m, k->h, heap_word(k->h, ref, 0), head);
 			*heap_word(k->h, ref, 1) = i;
 			head = ref;
 		}
@@ -587,7 +587,7 @@ static void try_depth(struct __test_metadata *_metadata, struct heap *h,
 	};
 	struct goheap_cycle c;
 	pthread_attr_t attr;
-	__u64 longest = 0;
+	__u64 longest = 0, stop = 0;
 
 	pthread_attr_init(&attr);
 	ASSERT_EQ(0, pthread_attr_setstacksize(&attr, stack));
@@ -599,10 +599,12 @@ static void try_depth(struct __test_metadata *_metadata, struct heap *h,
 		EXPECT_LE(depth / 10 * 9, c.stack_bytes);
 		if (c.setup_ns + c.mark_ns + c.term_ns > longest)
 			longest = c.setup_ns + c.mark_ns + c.term_ns;
+		if (c.setup_ns + c.term_ns > stop)
+			stop = c.setup_ns + c.term_ns;
 	}
-	TH_LOG("%lu MiB deep, %s: longest stop %llu us",
+	TH_LOG("%lu MiB deep, %s: longest cycle %llu us, stop %llu us",
 	       (unsigned long)(depth / MIB), asleep ? "asleep" : "running",
-	       longest / 1000);
+	       longest / 1000, stop / 1000);
 	holder_stop(&x);
 	EXPECT_EQ(0, gh_collect(h->fd));
 	EXPECT_FALSE(alive(h, x.hid));
