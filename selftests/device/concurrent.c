@@ -9,6 +9,7 @@
  * looked at. In the end the heap has exactly the objects that can be reached.
  */
 #include <sys/prctl.h>
+#include <ucontext.h>
 
 #include "holder.h"
 
@@ -566,6 +567,141 @@ TEST_CROWDS(mixed_processes, { CONSERVATIVE, 1 }, { PRECISE, 1 }, { BARE, 1 },
 	    { CONSERVATIVE, 2 })
 
 /*
+ * A thread that switches between stacks of its own and carries the last reference
+ * from one to the other, without telling anybody but that it switches.
+ */
+#define SIDE_BYTES	(64 * KIB)
+#define SIDES		2
+
+struct hopper {
+	struct worker w;
+	ucontext_t main, side[SIDES];
+	int cur;
+	volatile goheap_ref box;	/* on the thread's first stack */
+};
+
+static __thread struct hopper *hopper;
+
+static void switch_stack(struct hopper *x, ucontext_t *from, ucontext_t *to)
+{
+	struct goheap_mutator_page *page = x->w.m.page;
+
+	__atomic_store_n(&page->switches, page->switches + 1, __ATOMIC_RELEASE);
+	swapcontext(from, to);
+}
+
+static void side(void)
+{
+	struct hopper *x = hopper;
+	volatile goheap_ref mine;
+
+	for (;;) {
+		mine = x->box;
+		x->box = 0;
+		linger(&x->w);
+		switch_stack(x, &x->side[x->cur], &x->main);
+		check_item(&x->w, mine, "an item on a stack that was left");
+		x->box = mine;
+		mine = 0;
+		switch_stack(x, &x->side[x->cur], &x->main);
+	}
+}
+
+static void hop(struct hopper *x)
+{
+	struct worker *w = &x->w;
+
+	x->box = take(w);
+	if (!x->box)
+		return;
+	x->cur = rnd(&w->seed) % SIDES;
+	switch_stack(x, &x->main, &x->side[x->cur]);
+	linger(w);
+	switch_stack(x, &x->main, &x->side[x->cur]);
+	check_item(w, x->box, "an item that was on another stack");
+	put(w, x->box);
+	x->box = 0;
+}
+
+static bool start_sides(struct hopper *x, char *stacks)
+{
+	for (int i = 0; i < SIDES; i++) {
+		char *stack = stacks + i * SIDE_BYTES;
+
+		if (gh_range_add(x->w.h->fd, GOHEAP_RANGE_STACK, stack,
+				 SIDE_BYTES))
+			return false;
+		getcontext(&x->side[i]);
+		x->side[i].uc_stack.ss_sp = stack;
+		x->side[i].uc_stack.ss_size = SIDE_BYTES;
+		makecontext(&x->side[i], side, 0);
+	}
+	return true;
+}
+
+static void *work_hopping(void *arg)
+{
+	struct worker *shown = arg;
+	struct hopper x = { .w = *shown };
+	char *stacks = mmap(NULL, SIDES * SIDE_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	hopper = &x;
+	x.w.stack = map_stack(x.w.h->fd, PAGE);
+	if (stacks == MAP_FAILED || x.w.stack == MAP_FAILED ||
+	    mutator_attach(&x.w.m, x.w.h->fd, false) ||
+	    !start_sides(&x, stacks)) {
+		shown->error = "no stacks";
+		return NULL;
+	}
+	while (!stopped(&x.w)) {
+		hop(&x);
+		step(&x.w);
+	}
+	shown->error = x.w.error;
+	for (int i = 0; i < SIDES; i++)
+		gh_range_remove(x.w.h->fd, stacks + i * SIDE_BYTES);
+	mutator_detach(&x.w.m);
+	munmap(x.w.stack, PAGE);
+	munmap(stacks, SIDES * SIDE_BYTES);
+	return NULL;
+}
+
+TEST_F(concurrent, switching_threads)
+{
+	enum { THREADS = 2 };
+	struct heap *h = &self->heap;
+	struct worker w[THREADS];
+	struct goheap_stats stats;
+	long cycles;
+
+	ASSERT_TRUE(make_tables(h, self->s));
+	ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_MAX_HEAP, 64 * MIB));
+	for (int i = 0; i < THREADS; i++) {
+		w[i] = (struct worker){
+			.h = h, .s = self->s, .mode = CONSERVATIVE,
+			.seed = 815 + i,
+		};
+		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL, work_hopping,
+					    &w[i]));
+	}
+	cycles = collect_for(self->fd, 6);
+	__atomic_store_n(&self->s->done, 1, __ATOMIC_RELEASE);
+	EXPECT_EQ(0, join_workers(w, THREADS));
+	EXPECT_LT(0, cycles);
+	TH_LOG("%ld cycles, %lu steps, %lu of them while it marked; %lu taken",
+	       cycles, self->s->steps, self->s->marking, self->s->taken);
+	EXPECT_LT(0, self->s->marking);
+	EXPECT_LT(TABLES, count_items(h, self->s));
+	for (int i = 0; i < 100 && heap_live(h) != count_items(h, self->s); i++)
+		usleep(10000);
+	EXPECT_EQ(count_items(h, self->s), heap_live(h));
+	ASSERT_EQ(0, gh_stats(self->fd, &stats));
+	EXPECT_EQ(0, stats.invalid_refs);
+	EXPECT_EQ(0, stats.evictions);
+}
+
+/*
  * Programs that report nothing may lose what is theirs. A list of this process's
  * stays what it was, the kernel keeps count, and the heap goes on.
  */
@@ -763,6 +899,28 @@ static bool give_root_add(struct newcomer *n, goheap_ref ref)
 	return !gh_root_add(n->h->fd, ref, &n->id);
 }
 
+/* The handle stack of the thread, which has been looked at when it is pushed. */
+static bool give_push(struct newcomer *n, goheap_ref ref)
+{
+	heap_keep(n->h, ref);
+	return true;
+}
+
+static void undo_push(struct newcomer *n)
+{
+	n->h->stack->top--;
+}
+
+/* Stored, not pushed. */
+static bool give_stack_slot(struct newcomer *n, goheap_ref ref)
+{
+	heap_keep(n->h, 0);
+	heap_store(n->h, &n->h->stack->slots[n->h->stack->top - 1], ref);
+	return true;
+}
+
+#define undo_stack_slot	undo_push
+
 static bool give_root_set(struct newcomer *n, goheap_ref ref)
 {
 	return !gh_root_set(n->h->fd, n->id, ref);
@@ -901,6 +1059,8 @@ static void undo_new_process(struct newcomer *n)
 
 TEST_NEWCOMER(root_add)
 TEST_NEWCOMER(root_set)
+TEST_NEWCOMER(push)
+TEST_NEWCOMER(stack_slot)
 TEST_NEWCOMER(range_add)
 TEST_NEWCOMER(new_stack)
 TEST_NEWCOMER(new_thread)
