@@ -529,7 +529,7 @@ static void try_crowds(struct __test_metadata *_metadata, struct heap *h,
 		ASSERT_LT(0, pids[i]);
 	}
 	start_workers(w, crowds[0].threads, h, s, crowds[0].mode, false);
-	cycles = collect_for(h->fd, 6);
+	cycles = collect_for(h->fd, 3);
 	__atomic_store_n(&s->done, 1, __ATOMIC_RELEASE);
 	EXPECT_EQ(0, join_workers(w, crowds[0].threads));
 	for (int i = 1; i < nr; i++)
@@ -685,7 +685,7 @@ TEST_F(concurrent, switching_threads)
 		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL, work_hopping,
 					    &w[i]));
 	}
-	cycles = collect_for(self->fd, 6);
+	cycles = collect_for(self->fd, 3);
 	__atomic_store_n(&self->s->done, 1, __ATOMIC_RELEASE);
 	EXPECT_EQ(0, join_workers(w, THREADS));
 	EXPECT_LT(0, cycles);
@@ -740,7 +740,7 @@ TEST_F(concurrent, no_barrier)
 			ASSERT_EQ(0, gh_collect(self->fd));
 		}
 	}
-	ASSERT_LT(0, collect_for(self->fd, 3));
+	ASSERT_LT(0, collect_for(self->fd, 2));
 	for (ref = h->stack->slots[0]; ref; ref = *heap_word(h, ref, 0)) {
 		ASSERT_EQ(--i * 5, *heap_word(h, ref, 1));
 	}
@@ -768,7 +768,7 @@ TEST_F(concurrent, no_barrier)
  * the object gets a root that the collector may have been past already, and the
  * thread drops it. Delays differ, so that it happens at every stage.
  */
-#define ROUNDS		24
+#define ROUNDS		12
 
 static char *new_range(int fd)
 {
@@ -855,7 +855,7 @@ static void try_newcomer(struct __test_metadata *_metadata, struct heap *h,
 		void *bad;
 
 		ASSERT_EQ(0, gh_root_add(h->fd, 0, &n.id));
-		ASSERT_TRUE(hold_and_give(&n, give, &t, i * i * 2000));
+		ASSERT_TRUE(hold_and_give(&n, give, &t, i * i * 8000));
 		clear_stack();
 		seen = handshakes(h->fd);
 		/* Dropped before any thread has been read? */
