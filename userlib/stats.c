@@ -49,10 +49,10 @@ static int get_cycle(struct goheap *h, uint64_t number,
 	return gh_ioctl(h, GOHEAP_IOC_CYCLE, cycle);
 }
 
-/* How long a collection stopped the heap: from stopping to starting it. */
+/* How long a collection stopped the heap: at its start and at its end. */
 uint64_t gh_pause(const struct goheap_cycle *cycle)
 {
-	return cycle->setup_ns + cycle->mark_ns + cycle->term_ns;
+	return cycle->setup_ns + cycle->term_ns;
 }
 
 /* Records of collections, from the last on, for as long as there are any. */

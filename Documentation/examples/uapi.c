@@ -22,6 +22,7 @@ struct node {
 
 static int fd;
 static char *base;
+static const volatile struct goheap_status *status;
 
 static void check(int ret, const char *what)
 {
@@ -67,6 +68,12 @@ static void map(void)
 		    (off_t)GOHEAP_MMAP_OBJECTS);
 	/* [end map] */
 	check(base == MAP_FAILED, "mmap");
+
+	/* [status] */
+	status = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd,
+		      (off_t)GOHEAP_MMAP_STATUS);
+	/* [end status] */
+	check(status == MAP_FAILED, "mmap of the status");
 }
 
 static struct goheap_stack *map_stack(void)
@@ -165,12 +172,48 @@ static goheap_ref take_node(uint32_t layout)
 }
 /* [end refill] */
 
-static void empty_barrier(void)
+/* [barrier] */
+static void report_both(goheap_ref old, goheap_ref ref)
 {
-	struct goheap_barrier barrier = { .size = sizeof(barrier) };
+	goheap_ref refs[] = { old, ref };
+	struct goheap_barrier barrier = {
+		.size = sizeof(barrier),
+		.count = 2,
+		.refs = (uintptr_t)refs,
+	};
 
 	check(ioctl(fd, GOHEAP_IOC_BARRIER, &barrier), "barrier");
 }
+
+static void store(goheap_ref *slot, goheap_ref ref)
+{
+	goheap_ref old = __atomic_load_n(slot, __ATOMIC_RELAXED);
+	uint64_t cycles = __atomic_load_n(&status->cycles, __ATOMIC_ACQUIRE);
+	uint32_t marking = __atomic_load_n(&status->marking, __ATOMIC_ACQUIRE);
+
+	if (marking)
+		report_both(old, ref);
+	__atomic_store_n(slot, ref, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (marking ? status->cycles != cycles : status->marking)
+		report_both(old, ref);
+}
+/* [end barrier] */
+
+/* [buffer] */
+static void report_one(goheap_ref ref)
+{
+	struct goheap_barrier barrier = { .size = sizeof(barrier) };
+	uint32_t nr = page->nr_barrier;
+
+	if (nr == GOHEAP_BARRIER_REFS) {
+		check(ioctl(fd, GOHEAP_IOC_BARRIER, &barrier), "barrier");
+		nr = 0;
+	}
+	__atomic_store_n(&page->barrier[nr], ref, __ATOMIC_RELAXED);
+	__atomic_store_n(&page->nr_barrier, nr + 1, __ATOMIC_RELEASE);
+}
+/* [end buffer] */
 
 static uint32_t pin(goheap_ref ref)
 {
@@ -302,7 +345,7 @@ int main(void)
 	first = new_node(stack, layout);
 	second = new_node(stack, layout);
 	node = at(first);
-	node->next = second;
+	store(&node->next, second);
 	root = pin(first);
 	__atomic_store_n(&stack->top, 0, __ATOMIC_RELEASE);
 	collect();
@@ -321,6 +364,8 @@ int main(void)
 	add_variable();
 	become_mutator();
 	check(!is_object(take_node(layout)), "a taken slot is an object");
-	empty_barrier();
+	for (int i = 0; i <= GOHEAP_BARRIER_REFS; i++)
+		report_one(0);
+	check(page->nr_barrier != 1, "the buffer was emptied once");
 	return 0;
 }

@@ -296,7 +296,7 @@ static struct gh_lease *open_lease(struct gh_heap *heap,
 				   struct gh_spanclass *sc)
 {
 	struct gh_lease *l = mut->leases[index];
-	u32 unused;
+	u32 granted, unused;
 
 	if (!l) {
 		l = kzalloc(sizeof(*l), GH_GFP);
@@ -306,12 +306,14 @@ static struct gh_lease *open_lease(struct gh_heap *heap,
 		mut->leases[index] = l;
 		gh_stat_add(heap, meta_bytes, sizeof(*l));
 	}
+	/* None if a cycle has taken it back, which says nothing of its use. */
+	granted = l->nr;
 	unused = settle(heap, mut, index);
 	return_spans(heap, l, l->sc == sc);
 	if (l->sc != sc) {
 		l->sc = sc;
 		l->want = 1;
-	} else if (!unused) {
+	} else if (granted && !unused) {
 		l->want = min(max_t(u32, l->want * 2, 1), max_words(sc));
 	}
 	return l;

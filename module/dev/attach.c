@@ -296,7 +296,7 @@ static int change_range(struct goheap_attachment *att, unsigned long start,
 /*
  * What is in memory that has just become a root is a root now if objects are
  * being marked: its thread may have been the only one to hold it, and may drop it
- * before it is read.
+ * before it is read. What is not mapped is passed over page by page.
  */
 static void offer_memory(struct goheap_file *gf, struct goheap_attachment *att,
 			 unsigned long start, unsigned long end)
@@ -305,10 +305,11 @@ static void offer_memory(struct goheap_file *gf, struct goheap_attachment *att,
 	struct gh_window windows[GOHEAP_MAX_WINDOWS];
 	u32 nr = goheap_attach_windows(gf, att, windows);
 	u64 words[OFFER_WORDS];
+	size_t n;
 
-	for (; start < end; start += sizeof(words)) {
-		size_t n = min_t(size_t, end - start, sizeof(words));
-
+	for (; start < end; start += n) {
+		n = min3(end - start, sizeof(words),
+			 PAGE_SIZE - offset_in_page(start));
 		if (READ_ONCE(heap->phase) != GH_PHASE_MARK)
 			return;
 		if (copy_from_user(words, (void __user *)start, n))

@@ -188,6 +188,27 @@ void goheap_mutators_hold(struct goheap_file *gf)
 			    MAX_PAGES * PAGE_SIZE, 1);
 }
 
+/*
+ * Hold both semaphores for reading. None is waited for while the other one is
+ * held: whoever wants to stop the world would wait as well, and when the fault is
+ * to be tried again the file may be gone, and the other one with it.
+ */
+static vm_fault_t begin_fault(struct vm_fault *vmf, struct goheap_file *gf)
+{
+	vm_fault_t ret;
+
+	for (;;) {
+		ret = goheap_fault_begin(vmf, &gf->heap->world);
+		if (ret || down_read_trylock(&gf->reading))
+			return ret;
+		up_read(&gf->heap->world);
+		ret = goheap_fault_begin(vmf, &gf->reading);
+		if (ret)
+			return ret;
+		up_read(&gf->reading);
+	}
+}
+
 static vm_fault_t mutator_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -199,12 +220,9 @@ static vm_fault_t mutator_fault(struct vm_fault *vmf)
 
 	if (!mut)
 		return VM_FAULT_SIGBUS;
-	ret = goheap_fault_begin(vmf, &gf->heap->world);
+	ret = begin_fault(vmf, gf);
 	if (ret)
 		return ret;
-	ret = goheap_fault_begin(vmf, &gf->reading);
-	if (ret)
-		goto up_world;
 	old = set_active_memcg(gf->memcg);
 	page = gh_mutator_page(gf->heap, mut->core,
 			       vmf->pgoff - vma->vm_pgoff);
@@ -212,7 +230,6 @@ static vm_fault_t mutator_fault(struct vm_fault *vmf)
 	ret = page ? goheap_fault_insert(vmf, virt_to_page(page)) :
 		     VM_FAULT_SIGBUS;
 	up_read(&gf->reading);
-up_world:
 	up_read(&gf->heap->world);
 	return ret;
 }

@@ -9,9 +9,8 @@
  * memory as long as it is mapped.
  *
  * A child does not inherit a stack (VM_DONTCOPY). A program can ask for that
- * with madvise(MADV_DOFORK); the child then shares the pages that are mapped,
- * until the next collection takes them out of its page tables, gets no new ones
- * (SIGBUS), and has no part in the stack's life.
+ * with madvise(MADV_DOFORK); the child then shares the pages that are mapped, gets
+ * no new ones (SIGBUS), and has no part in the stack's life.
  *
  * Words on a stack are whatever a program wrote, and goes on writing: each is
  * read once, into a buffer of the kernel's. The number of slots in use is bounded

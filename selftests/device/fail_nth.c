@@ -168,6 +168,11 @@ static int refill(struct scene *s)
 	return ret ? ret : gh_refill(s->h.fd, l, ARRAY_SIZE(l), NULL);
 }
 
+static int barrier(struct scene *s)
+{
+	return gh_report(s->h.fd, s->h.stack->slots, 2);
+}
+
 static int range_add(struct scene *s)
 {
 	int ret = 0;
@@ -411,6 +416,7 @@ SITE(object, WITH_OBJECTS);
 SITE(root_add, WITH_OBJECTS);
 SITE(root_set, WITH_OBJECTS);
 SITE(root_remove, WITH_OBJECTS);
+SITE(barrier, WITH_OBJECTS);
 SITE(collect, WITH_OBJECTS);
 SITE(param, WITH_OBJECTS);
 SITE(stats, WITH_OBJECTS);

@@ -483,9 +483,9 @@ TEST_F(gc, free_os_memory)
 /*
  * Mutators. Each thread has a handle stack and in it the heads of some lists.
  * It adds nodes, moves them from list to list and drops lists; a node carries
- * the number of its thread, a value, and a check of both. The rule that makes
- * this right without a barrier: at every moment a node is reachable from a
- * slot or from a node that is, never only from a variable.
+ * the number of its thread, a value, and a check of both. Two rules make this
+ * right: at every moment a node is reachable from a slot or from a node that is,
+ * never only from a variable; and every store is one of heap_store().
  */
 
 #define LISTS		16
@@ -542,7 +542,7 @@ static void *mutate(void *arg)
 		b = rnd(&seed) % LISTS;
 		switch (rnd(&seed) % 16) {
 		case 0:			/* drop a list */
-			slots[a] = 0;
+			heap_store(h, &slots[a], 0);
 			break;
 		case 1:			/* look at one */
 			if (list_length(m, a) < 0)
@@ -551,11 +551,12 @@ static void *mutate(void *arg)
 		case 2 ... 5:		/* move a node */
 			if (!slots[a] || a == b)
 				break;
-			slots[SCRATCH] = slots[a];
-			slots[a] = *heap_word(h, slots[a], NODE_NEXT);
-			*heap_word(h, slots[SCRATCH], NODE_NEXT) = slots[b];
-			slots[b] = slots[SCRATCH];
-			slots[SCRATCH] = 0;
+			heap_store(h, &slots[SCRATCH], slots[a]);
+			heap_store(h, &slots[a],
+				   *heap_word(h, slots[a], NODE_NEXT));
+			heap_set(h, slots[SCRATCH], NODE_NEXT, slots[b]);
+			heap_store(h, &slots[b], slots[SCRATCH]);
+			heap_store(h, &slots[SCRATCH], 0);
 			break;
 		default:		/* add one */
 			m->error = gh_alloc(h->fd, 32, m->layout, 1,
@@ -565,10 +566,11 @@ static void *mutate(void *arg)
 			*heap_word(h, slots[SCRATCH], NODE_VALUE) = i;
 			*heap_word(h, slots[SCRATCH], NODE_CHECK) =
 				node_check(m, i);
-			*heap_word(h, slots[SCRATCH], NODE_NEXT) = slots[a];
-			*heap_word(h, slots[SCRATCH], NODE_LAST) = 0;
-			slots[a] = slots[SCRATCH];
-			slots[SCRATCH] = 0;
+			heap_set(h, slots[SCRATCH], NODE_NEXT, slots[a]);
+			heap_set(h, slots[SCRATCH], NODE_LAST, slots[b]);
+			heap_store(h, &slots[a], slots[SCRATCH]);
+			heap_set(h, slots[a], NODE_LAST, 0);
+			heap_store(h, &slots[SCRATCH], 0);
 		}
 	}
 	for (i = 0; i < LISTS; i++) {

@@ -10,6 +10,11 @@
  * the object from its first moment; objects that a test holds only in a
  * variable may be gone after the next collection, and heap_open() therefore
  * turns automatic collections off.
+ *
+ * Wherever a collection can run beside it, a test stores references with
+ * heap_store() and heap_keep(), or with those of mutator.h for a thread that has
+ * control pages. A plain store is for tests in which all collections are waited
+ * for by the only thread that stores.
  */
 #ifndef GOHEAP_TEST_H
 #define GOHEAP_TEST_H
@@ -53,6 +58,7 @@ struct heap {
 	int fd;
 	char *base;
 	struct goheap_stack *stack;
+	const struct goheap_status *status;
 	struct goheap_info info;
 };
 
@@ -224,6 +230,18 @@ static inline int gh_free_os_memory(int fd, __u64 *released)
 	return ret;
 }
 
+/* Report references without control pages. */
+static inline int gh_report(int fd, const goheap_ref *refs, __u32 count)
+{
+	struct goheap_barrier arg;
+
+	gh_init(&arg);
+	arg.count = count;
+	arg.reserved = 0;
+	arg.refs = (uintptr_t)refs;
+	return gh_ioctl(fd, GOHEAP_IOC_BARRIER, &arg);
+}
+
 static inline void *map_objects(int fd, __u64 len)
 {
 	return mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
@@ -234,6 +252,11 @@ static inline void *map_stack(int fd, size_t len)
 {
 	return mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 		    GOHEAP_MMAP_STACK);
+}
+
+static inline void *map_status(int fd)
+{
+	return mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, GOHEAP_MMAP_STATUS);
 }
 
 /* Map an open heap into this process, with a handle stack. */
@@ -247,6 +270,9 @@ static inline int heap_attach(struct heap *h)
 	h->base = map_objects(h->fd, h->info.address_space);
 	if (h->base == MAP_FAILED)
 		return -errno;
+	h->status = map_status(h->fd);
+	if (h->status == MAP_FAILED)
+		return -errno;
 	h->stack = map_stack(h->fd, STACK_BYTES);
 	if (h->stack == MAP_FAILED)
 		return -errno;
@@ -256,6 +282,7 @@ static inline int heap_attach(struct heap *h)
 
 static inline void heap_detach(struct heap *h)
 {
+	munmap((void *)h->status, PAGE);
 	munmap(h->stack, STACK_BYTES);
 	munmap(h->base, h->info.address_space);
 }
@@ -292,6 +319,74 @@ static inline __u64 *heap_word(const struct heap *h, goheap_ref ref,
 			       unsigned int n)
 {
 	return (__u64 *)heap_ptr(h, ref) + n;
+}
+
+/* Are objects being marked? */
+static inline __u32 heap_marking(const struct heap *h)
+{
+	return __atomic_load_n(&h->status->marking, __ATOMIC_ACQUIRE);
+}
+
+static inline __u64 heap_cycles(const struct heap *h)
+{
+	return __atomic_load_n(&h->status->cycles, __ATOMIC_ACQUIRE);
+}
+
+/* What cannot be reported may be lost, and the test would not say why. */
+static inline void heap_report(const struct heap *h, goheap_ref old,
+			       goheap_ref ref)
+{
+	goheap_ref refs[] = { old, ref };
+	int ret = gh_report(h->fd, refs, 2);
+
+	if (ret && ret != -ENOTCONN) {
+		fprintf(stderr, "# a report failed: %d\n", ret);
+		abort();
+	}
+}
+
+/*
+ * Store a reference where the collector looks: in an object, a slot of a handle
+ * stack, a range. Something else has to keep @ref until this returns.
+ */
+static inline void heap_store(const struct heap *h, goheap_ref *slot,
+			      goheap_ref ref)
+{
+	goheap_ref old = __atomic_load_n(slot, __ATOMIC_RELAXED);
+	__u32 before = heap_marking(h), after;
+
+	if (before)
+		heap_report(h, old, ref);
+	__atomic_store_n(slot, ref, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	after = heap_marking(h);
+	if (after && after != before)
+		heap_report(h, old, ref);
+}
+
+/* The same for a word of an object. */
+static inline void heap_set(const struct heap *h, goheap_ref obj,
+			    unsigned int n, goheap_ref ref)
+{
+	heap_store(h, heap_word(h, obj, n), ref);
+}
+
+/* Put a reference that something keeps on a handle stack. */
+static inline void stack_keep(const struct heap *h, struct goheap_stack *stack,
+			      goheap_ref ref)
+{
+	__u64 top = stack->top;
+
+	__atomic_store_n(&stack->slots[top], ref, __ATOMIC_RELAXED);
+	__atomic_store_n(&stack->top, top + 1, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (heap_marking(h))
+		heap_report(h, 0, ref);
+}
+
+static inline void heap_keep(const struct heap *h, goheap_ref ref)
+{
+	stack_keep(h, h->stack, ref);
 }
 
 /* Allocate one object into the next slot of the handle stack; 0 if refused. */

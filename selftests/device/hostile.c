@@ -190,7 +190,15 @@ static void tame(int fd)
 TEST_F(hostile, random_commands)
 {
 	static const __u32 sizes[] = {
-		72, 24, 32, 40, 40, 32, 32, 32, 16, 32, 1864, 128, 16,
+		sizeof(struct goheap_info), sizeof(struct goheap_setup),
+		sizeof(struct goheap_layout), sizeof(struct goheap_alloc),
+		sizeof(struct goheap_object), sizeof(struct goheap_roots),
+		sizeof(struct goheap_roots), sizeof(struct goheap_roots),
+		sizeof(struct goheap_collect), sizeof(struct goheap_param),
+		sizeof(struct goheap_stats), sizeof(struct goheap_cycle),
+		sizeof(struct goheap_free_os_memory),
+		sizeof(struct goheap_refill), sizeof(struct goheap_barrier),
+		sizeof(struct goheap_range), sizeof(struct goheap_range),
 	};
 	struct heap *h = &self->heap;
 	unsigned int i, k, ok = 0, failed = 0;
@@ -203,7 +211,7 @@ TEST_F(hostile, random_commands)
 	heap_push_many(h, 40, self->node, 100);
 	tame(self->fd);
 	for (i = 0; i < 6000; i++) {
-		unsigned int nr = rnd(&seed) % 16;
+		unsigned int nr = rnd(&seed) % 20;
 		unsigned int cmd = _IO(GOHEAP_IOC_TYPE, nr);
 		__u32 size = nr < ARRAY_SIZE(sizes) ? sizes[nr] : 64;
 

@@ -348,8 +348,8 @@ static int add_node(struct worker *w, unsigned int list, __u64 value)
 	w->allocs++;
 	*heap_word(h, slots[SCRATCH], 1) = value;
 	*heap_word(h, slots[SCRATCH], 2) = check_of(w, value);
-	*heap_word(h, slots[SCRATCH], 0) = slots[list];
-	slots[list] = slots[SCRATCH];
+	heap_set(h, slots[SCRATCH], 0, slots[list]);
+	heap_store(h, &slots[list], slots[SCRATCH]);
 	return 0;
 }
 
@@ -377,7 +377,7 @@ static void *work(void *arg)
 		list = rnd(&seed) % LISTS;
 		switch (rnd(&seed) % 32) {
 		case 0:
-			w->stack->slots[list] = 0;
+			heap_store(w->heap, &w->stack->slots[list], 0);
 			break;
 		case 1:
 			if (list_length(w, list) < 0)

@@ -622,7 +622,7 @@ TEST_F(map, fork_mapping)
 	if (!pid) {
 		int expect = mapped(h->base) ? 0 : -ENOTCONN;
 
-		CHILD_CHECK(gh_alloc(h->fd, 8, 0, 1, &ref, NULL) == expect);
+		CHILD_CHECK(gh_alloc(h->fd, 16, 0, 1, &ref, NULL) == expect);
 		CHILD_CHECK(gh_root_add(h->fd, self->ref, &id) == expect);
 		CHILD_CHECK(heap_has(h, self->ref));
 		_exit(0);
@@ -637,7 +637,7 @@ TEST_F(map, fork_mapping)
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		CHILD_CHECK(!mapped(h->base));
-		CHILD_CHECK(gh_alloc(h->fd, 8, 0, 1, &ref, NULL) == -ENOTCONN);
+		CHILD_CHECK(gh_alloc(h->fd, 16, 0, 1, &ref, NULL) == -ENOTCONN);
 		CHILD_CHECK(gh_root_add(h->fd, self->ref, &id) == -ENOTCONN);
 		CHILD_CHECK(gh_root_remove(h->fd, mine) == -ENOTCONN);
 		_exit(0);

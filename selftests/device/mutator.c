@@ -220,11 +220,12 @@ TEST_F(mutator, status)
 	munmap(s, PAGE);
 }
 
+/* What is counted is a root of the next cycle, and of one only. */
 TEST_F(mutator, barrier_buffer)
 {
 	struct heap *h = &self->heap;
 	struct mutator *m = &self->mut;
-	goheap_ref kept, other;
+	goheap_ref kept, later, other;
 
 	kept = mutator_new(m, self->fd, 0, 64, 0);
 	other = mutator_new(m, self->fd, 0, 64, 0);
@@ -234,11 +235,78 @@ TEST_F(mutator, barrier_buffer)
 	ASSERT_EQ(0, gh_collect(self->fd));
 	EXPECT_TRUE(heap_has(h, kept));
 	EXPECT_FALSE(heap_has(h, other));
-	EXPECT_EQ(0, m->page->nr_barrier);
+	/* The thread alone knows whether it is about to add one. */
+	EXPECT_EQ(1, m->page->nr_barrier);
+	later = mutator_new(m, self->fd, 0, 64, 0);
+	m->page->barrier[1] = later;
+	m->page->nr_barrier = 2;
+	ASSERT_EQ(0, gh_collect(self->fd));
+	EXPECT_FALSE(heap_has(h, kept));
+	EXPECT_TRUE(heap_has(h, later));
+	EXPECT_EQ(2, m->page->nr_barrier);
+	EXPECT_EQ(0, heap_live(h));
+}
+
+/* Emptied while nobody marks, it has nothing to say. */
+TEST_F(mutator, barrier_emptied)
+{
+	struct heap *h = &self->heap;
+	struct mutator *m = &self->mut;
+	goheap_ref ref;
+
+	ref = mutator_new(m, self->fd, 0, 64, 0);
+	m->page->barrier[0] = ref;
 	m->page->nr_barrier = 5;
 	EXPECT_EQ(0, gh_barrier(self->fd));
 	EXPECT_EQ(0, m->page->nr_barrier);
+	EXPECT_EQ(0, gh_report(self->fd, &ref, 1));
 	EXPECT_EQ(0, heap_live(h));
+	/* And is read from its start again. */
+	ref = mutator_new(m, self->fd, 0, 64, 0);
+	m->page->barrier[0] = ref;
+	m->page->nr_barrier = 1;
+	EXPECT_EQ(1, heap_live(h));
+	EXPECT_TRUE(heap_has(h, ref));
+	EXPECT_EQ(0, heap_live(h));
+}
+
+/* References that come in the call need no control pages, only a mapping. */
+TEST_F(mutator, barrier_arguments)
+{
+	struct heap *h = &self->heap;
+	__u32 max = h->info.max_batch;
+	goheap_ref *refs = calloc(max + 1, sizeof(*refs));
+	struct goheap_barrier arg;
+	char *page = page_with(PROT_READ | PROT_WRITE);
+
+	ASSERT_NE(NULL, refs);
+	ASSERT_NE(MAP_FAILED, page);
+	mutator_detach(&self->mut);
+	EXPECT_EQ(-ENOTCONN, gh_barrier(self->fd));
+	for (__u32 i = 0; i <= max; i++)
+		refs[i] = i % 2 ? NO_REF + i : ~0ULL - i;
+	refs[7] = heap_push(h, 64, 0);
+	EXPECT_EQ(0, gh_report(self->fd, refs, 1));
+	EXPECT_EQ(0, gh_report(self->fd, refs, max));
+	EXPECT_EQ(-EINVAL, gh_report(self->fd, refs, max + 1));
+	EXPECT_EQ(-EINVAL, gh_report(self->fd, refs, ~0U));
+	EXPECT_EQ(-EFAULT, gh_report(self->fd, NULL, 1));
+	munmap(page, PAGE);
+	EXPECT_EQ(-EFAULT, gh_report(self->fd, (void *)page, max));
+	gh_init(&arg);
+	arg.count = 1;
+	arg.refs = (uintptr_t)refs;
+	EXPECT_EQ(-EINVAL, gh_ioctl(self->fd, GOHEAP_IOC_BARRIER, &arg));
+	arg.reserved = 0;
+	arg.flags = 1;
+	EXPECT_EQ(-EINVAL, gh_ioctl(self->fd, GOHEAP_IOC_BARRIER, &arg));
+	EXPECT_EQ(1, heap_live(h));
+	munmap(h->base, h->info.address_space);
+	EXPECT_EQ(-ENOTCONN, gh_report(self->fd, refs, 1));
+	h->base = map_objects(self->fd, h->info.address_space);
+	ASSERT_NE(MAP_FAILED, h->base);
+	free(refs);
+	ASSERT_EQ(0, mutator_attach(&self->mut, self->fd, true));
 }
 
 TEST_F(mutator, child_attaches_anew)

@@ -14,6 +14,7 @@
 struct mutator {
 	struct goheap_mutator_page *page;
 	struct goheap_slots *slots;
+	int fd;
 	__u64 generation;
 	__u32 slot_bytes[MUTATOR_LEASES];
 	__u32 words[MUTATOR_LEASES];
@@ -33,6 +34,7 @@ static inline int mutator_attach(struct mutator *m, int fd, bool precise)
 	if (m->page == MAP_FAILED)
 		return -errno;
 	m->slots = (void *)((char *)m->page + GOHEAP_CONTROL_BYTES);
+	m->fd = fd;
 	return 0;
 }
 
@@ -147,6 +149,54 @@ static inline int gh_barrier(int fd)
 	arg.count = 0;
 	arg.reserved = 0;
 	return gh_ioctl(fd, GOHEAP_IOC_BARRIER, &arg);
+}
+
+/* Put a reference in the barrier buffer, and count it then. */
+static inline void mutator_report(struct mutator *m, goheap_ref ref)
+{
+	__u32 nr = __atomic_load_n(&m->page->nr_barrier, __ATOMIC_RELAXED);
+
+	if (!ref)
+		return;
+	if (nr >= GOHEAP_BARRIER_REFS) {
+		gh_barrier(m->fd);
+		nr = 0;
+	}
+	__atomic_store_n(&m->page->barrier[nr], ref, __ATOMIC_RELAXED);
+	__atomic_store_n(&m->page->nr_barrier, nr + 1, __ATOMIC_RELEASE);
+}
+
+/* heap_store() of a thread with control pages. */
+static inline void mutator_store(struct mutator *m, const struct heap *h,
+				 goheap_ref *slot, goheap_ref ref)
+{
+	__u32 before, after;
+
+	__atomic_store_n(&m->page->slot, (uintptr_t)slot, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	before = heap_marking(h);
+	if (before) {
+		mutator_report(m, __atomic_load_n(slot, __ATOMIC_RELAXED));
+		mutator_report(m, ref);
+	}
+	__atomic_store_n(slot, ref, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	after = heap_marking(h);
+	if (after && after != before)
+		mutator_report(m, ref);
+}
+
+/* stack_keep() of a thread with control pages. */
+static inline void mutator_keep(struct mutator *m, const struct heap *h,
+				struct goheap_stack *stack, goheap_ref ref)
+{
+	__u64 top = stack->top;
+
+	__atomic_store_n(&stack->slots[top], ref, __ATOMIC_RELAXED);
+	__atomic_store_n(&stack->top, top + 1, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (heap_marking(h))
+		mutator_report(m, ref);
 }
 
 /*

@@ -245,6 +245,8 @@ TEST_F(sysfs, folder_lives_with_heap)
 	ASSERT_LE(0, fd);
 	munmap(h.stack, STACK_BYTES);
 	EXPECT_TRUE(exists(folder));
+	munmap((void *)h.status, PAGE);
+	EXPECT_TRUE(exists(folder));
 	munmap(h.base, GIB);
 	EXPECT_FALSE(exists(folder));
 	EXPECT_EQ(-1, read(fd, buf, sizeof(buf)));

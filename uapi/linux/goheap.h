@@ -593,10 +593,10 @@ enum goheap_cycle_reason {
  * @cycle: number of the collection, from 1; 0 asks for the last one
  * @start_ns: out: start, ns since the heap was opened
  * @end_ns: out: end of marking, ns since 1970
- * @setup_ns: out: wall time of stopping the heap
- * @mark_ns: out: wall time of marking
- * @term_ns: out: wall time of ending the cycle and starting the heap again;
- *	the heap was stopped for the sum of the three
+ * @setup_ns: out: wall time of the stop in which marking began
+ * @mark_ns: out: wall time of marking, beside the programs
+ * @term_ns: out: wall time of the stop in which it ended; the heap was stopped
+ *	for the sum of this and @setup_ns
  * @cpu_ns: out: CPU time of the collector in this cycle, sweeping excluded
  * @heap_start: out: live bytes at the start
  * @heap_end: out: live bytes at the end of marking
@@ -703,7 +703,7 @@ struct goheap_refill {
  *
  * They are marked if the collector marks. With a @count of 0 the barrier buffer
  * of the calling thread, which is a mutator then (ENOTCONN), is taken in their
- * place and emptied.
+ * place and emptied. After EFAULT some of them may have been marked.
  */
 struct goheap_barrier {
 	__u32 size;
