@@ -12,6 +12,7 @@ all: modules userlib
 help:
 	@echo 'See it work:'
 	@echo '  make run           boot a kernel in QEMU, load the module, run the examples'
+	@echo '  make run-cache     a cache under load while its memory limit moves; a plot'
 	@echo '  make test          all tests, on the stock and on the debug kernel'
 	@echo
 	@echo 'While working:'
@@ -67,6 +68,10 @@ run:
 	@scripts/deps.sh run
 	@scripts/run.sh
 
+run-cache:
+	@scripts/deps.sh cache
+	@scripts/run.sh cache
+
 test:
 	@scripts/deps.sh test
 	@scripts/test.sh
@@ -100,7 +105,7 @@ compat:
 	@scripts/compat.sh
 
 deps:
-	@scripts/deps.sh run test check bench
+	@scripts/deps.sh run cache test check bench
 
 clean:
 	rm -rf $(O)
@@ -108,5 +113,5 @@ clean:
 distclean: clean
 	rm -rf "$${GOHEAP_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/goheap}"
 
-.PHONY: all help modules userlib install dkms-install run test host-test kunit \
-	qemu-shell mutants bench check compat deps clean distclean
+.PHONY: all help modules userlib install dkms-install run run-cache test \
+	host-test kunit qemu-shell mutants bench check compat deps clean distclean

@@ -112,7 +112,7 @@ check_spelling()
 check_shell()
 {
 	{ files 'scripts/*.sh' 'userlib/*.sh' .ci/run; } | on_files shellcheck -x &&
-	files selftests/qemu/init selftests/qemu/demo \
+	files selftests/qemu/init selftests/qemu/demo selftests/qemu/cache \
 		selftests/bench/guest/compare |
 	on_files shellcheck --shell=dash
 }

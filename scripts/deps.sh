@@ -4,7 +4,7 @@
 # Make sure that the Debian packages for a purpose are there: as root install
 # what is missing, else say what to install and fail.
 #
-#   deps.sh build|run|test|check|bench...
+#   deps.sh build|run|cache|test|check|bench...
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -14,6 +14,7 @@ set -euo pipefail
 {
 build=(gcc g++ make libc6-dev kmod rsync linux-headers-cloud-amd64)
 run=("${build[@]}" busybox-static cpio qemu-system-x86)
+cache=("${run[@]}" gnuplot-nox)
 kernel=(linux-source-6.1 bc bison flex libelf-dev libssl-dev perl xz-utils)
 test=("${run[@]}" "${kernel[@]}" clang-14 libclang-rt-14-dev)
 check=("${build[@]}" git linux-source-6.1 xz-utils sparse perl
@@ -22,11 +23,11 @@ bench=("${run[@]}" python3 libmimalloc2.0 libjemalloc2
        libtcmalloc-minimal4 libgc-dev)
 }
 
-[[ $# -ge 1 ]] || die "usage: deps.sh build|run|test|check|bench..."
+[[ $# -ge 1 ]] || die "usage: deps.sh build|run|cache|test|check|bench..."
 wanted=()
 for group; do
 	case $group in
-	build|run|test|check|bench) ;;
+	build|run|cache|test|check|bench) ;;
 	*)	die "unknown group $group" ;;
 	esac
 	declare -n packages=$group

@@ -10,34 +10,7 @@
 
 #include <libgoheap.h>
 
-/* files.c: the texts, in ordinary memory */
-
-/**
- * struct text - a file
- * @name: its path
- * @data: its bytes
- * @length: how many
- */
-struct text {
-	char *name;
-	char *data;
-	size_t length;
-};
-
-/**
- * struct texts - all files
- * @list: in the order in which they are indexed
- * @nr: how many
- * @room: length of @list
- */
-struct texts {
-	struct text *list;
-	size_t nr;
-	size_t room;
-};
-
-int texts_add(struct texts *texts, const char *path);
-void texts_free(struct texts *texts);
+#include "../common/texts.h"
 
 /* index.c: the index, in managed objects */
 

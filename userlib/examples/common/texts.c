@@ -5,15 +5,17 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "wordindex.h"
+#include "texts.h"
 
 static int complain(const char *path)
 {
-	fprintf(stderr, "wordindex: %s: %s\n", path, strerror(errno));
+	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, path,
+		strerror(errno));
 	return -1;
 }
 
