@@ -128,7 +128,9 @@ void gh_scavenge_commit(struct gh_heap *heap)
 	u64 now = retained(heap);
 	u64 goal;
 
-	goal = gh_scav_percent_goal(sc->last_in_use, gh_pacer_goal(&heap->pace.pacer), sc->last_goal);
+	goal = gh_scav_percent_goal(sc->last_in_use,
+				    gh_pacer_goal(&heap->pace.pacer),
+				    sc->last_goal);
 	WRITE_ONCE(sc->percent_goal, if_missed(goal, now));
 	goal = gh_scav_limit_goal(heap->pace.pacer.memory_limit);
 	if (goal != GH_SCAV_NO_GOAL)

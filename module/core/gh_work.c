@@ -320,8 +320,8 @@ bool gh_work_wait_all(struct gh_mark *m)
 	struct gh_work *w = &m->heap->work;
 
 	go_passive(w, m);
-	wait_event_idle(w->wait, READ_ONCE(w->head) ||
-				 !READ_ONCE(w->nr_active));
+	wait_event_idle(w->wait,
+			READ_ONCE(w->head) || !READ_ONCE(w->nr_active));
 	return go_active(w);
 }
 

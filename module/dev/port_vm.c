@@ -207,6 +207,7 @@ void gh_port_depopulate(struct gh_heap *heap, u64 page, void **kaddr,
 /* In an interrupt, which is a barrier already. */
 static void pass_barrier(void *unused)
 {
+	/* Pairs with those of gh_port_sync_users(). */
 	smp_mb();
 }
 
@@ -219,9 +220,10 @@ static void pass_barrier(void *unused)
  */
 void gh_port_sync_users(struct gh_heap *heap)
 {
-	/* Orders what was written before against what interrupted CPUs read. */
+	/* What was written before is seen by those that are interrupted, */
 	smp_mb();
 	smp_call_function(pass_barrier, NULL, 1);
+	/* and what they have written is seen by what follows. */
 	smp_mb();
 }
 

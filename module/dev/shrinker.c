@@ -143,6 +143,8 @@ static u64 shrink_heap(struct goheap_file *gf, struct gh_heap *heap, u64 bytes)
 {
 	u64 done = gh_heap_try_release(heap, bytes);
 
+	/* Perhaps it is called because a limit has been lowered. */
+	goheap_memcg_check(gf);
 	atomic64_inc(&gf->shrink.calls);
 	atomic64_add(done, &gf->shrink.bytes);
 	if (done < bytes && garbage(heap))
@@ -201,7 +203,7 @@ void goheap_shrinker_swept(struct goheap_file *gf)
 	u64 bytes = atomic64_xchg(&gf->shrink.wanted, 0);
 
 	if (bytes)
-		atomic64_add(gh_heap_release(goheap_heap(gf), bytes),
+		atomic64_add(gh_heap_scavenge(goheap_heap(gf), bytes, true),
 			     &gf->shrink.bytes);
 }
 

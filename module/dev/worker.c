@@ -14,9 +14,9 @@
  *	a program collects	n = started + 1			swept >= n
  *	the ceiling was hit	n = started + 1			marked >= n
  *	the trigger was reached	the cycle that is marking, if	marked >= n, if
- *				there is one; none, if the	the hard goal was
- *				trigger is no longer reached;	reached, too; else
- *				else n = started + 1		it does not wait
+ *				there is one; none, if the	it is overdue; or
+ *				trigger is no longer reached;	nothing
+ *				otherwise n = started + 1
  *	the kernel needs	none, if there is one that	nothing
  *	memory			has not been swept; else
  *				n = started + 1
