@@ -19,9 +19,11 @@ help:
 	@echo '  make host-test     tests of core and library in user space'
 	@echo '  make kunit         KUnit suites on the debug kernel'
 	@echo '  make qemu-shell    a shell in a guest with the module loaded'
+	@echo '  make uml-test      the module in User-mode Linux, on the newest kernel'
 	@echo '  make check         static checks'
 	@echo '  make mutants       break the rules of the core, one by one: do tests notice?'
 	@echo '  make bench         benchmarks'
+	@echo '  make bench-uml     stops and handshakes only, in User-mode Linux'
 	@echo '  make compat        build the module against newer kernels'
 	@echo
 	@echo 'On this machine:'
@@ -84,6 +86,10 @@ kunit:
 	@scripts/deps.sh test
 	@scripts/test.sh kunit
 
+uml-test:
+	@scripts/deps.sh test
+	@scripts/test.sh uml
+
 qemu-shell:
 	@scripts/deps.sh run
 	@scripts/run.sh shell
@@ -95,6 +101,10 @@ mutants:
 bench:
 	@scripts/deps.sh bench
 	@scripts/bench.sh
+
+bench-uml:
+	@scripts/deps.sh bench
+	@scripts/bench.sh uml
 
 check:
 	@scripts/deps.sh check
@@ -114,4 +124,5 @@ distclean: clean
 	rm -rf "$${GOHEAP_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/goheap}"
 
 .PHONY: all help modules userlib install dkms-install run run-cache test \
-	host-test kunit qemu-shell mutants bench check compat deps clean distclean
+	host-test kunit uml-test bench-uml qemu-shell mutants bench check compat \
+	deps clean distclean

@@ -70,12 +70,3 @@ fetch()
 	done
 	rm -rf "$folder/debs"
 }
-
-# A folder inside the cache, so that the finished work is put in place by one
-# rename; gone when the script ends early.
-new_tmp()
-{
-	TMP=$(mktemp -d "$CACHE/tmp.XXXXXX")
-	chmod 755 "$TMP"
-	trap 'rm -rf "$TMP"' EXIT
-}

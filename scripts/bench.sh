@@ -9,14 +9,18 @@
 # 3. a loop of plain computing on this machine (selftests/bench/device.c)
 # 4. the device and the same loop in a guest with Debian's own kernel
 # 5. the library and the device beside the same heaps as in 2, in another guest
-# 6. a table of targets and figures
+# 6. stops and handshakes of the module in User-mode Linux, at the machine's own
+#    speed (selftests/bench/latency.c)
+# 7. a table of targets and figures
+#
+#   bench.sh [uml]     all of it, or only 6
 #
 # The loop's time in the guest divided by its time here is the loop ratio: by
 # that much plain computing in the guest is slower. With it a figure of the core
 # becomes what the device may cost in the guest.
 #
 # Every figure is kept as a line of JSON in build/bench/: host.json, peers.json,
-# loop.json, guest.json, guest-peers.json. A target that is missed is no failure;
+# loop.json, guest.json, guest-peers.json, uml.json. A target that is missed is no failure;
 # the exit status is 1 only if something could not be measured.
 
 set -euo pipefail
@@ -192,11 +196,43 @@ bench_heaps()
 		lacking "the library in the guest, see build/logs/bench-heaps.log"
 }
 
-# figure FILE NAME: its median, or nothing
+# The module where it runs at the machine's own speed, on the newest kernel.
+bench_uml()
+{
+	local answer linux folder module status=0
+
+	answer=$("$TOP/scripts/kernel.sh" uml) || {
+		lacking "User-mode Linux, which could not be built"
+		return
+	}
+	read -r linux folder <<< "$answer"
+	module=$("$TOP/scripts/module.sh" "$folder" \
+		2> "$LOGS/bench-uml-module.log") || {
+		lacking "User-mode Linux, see build/logs/bench-uml-module.log"
+		return
+	}
+	"$TOP/scripts/initramfs.sh" "$BUILD/bench-uml.cpio" "/goheap.ko=$module" \
+		"/bench/latency=$OUT/latency"
+	say "running $(kernel_release "$folder"), up to 5 minutes"
+	"$TOP/scripts/uml.sh" -k "$linux" -i "$BUILD/bench-uml.cpio" \
+		-l "$LOGS/bench-uml.log" -o "$OUT/uml.txt" -t 300 -m 3072 \
+		-a "gh_job=bench gh_limit=290 GOHEAP_BENCH_JSON=-" |
+		tr -d '\r' | grep -avE '^([{#]|ok |goheap-guest:)' || status=1
+	tr -d '\r' < "$OUT/uml.txt" | grep -a '^{.*}$' > "$OUT/uml.json" ||
+		status=1
+	if [[ $status -ne 0 ]] ||
+	   ! grep -aq '^# suite end bench/latency status 0' "$OUT/uml.txt"; then
+		lacking "the run in User-mode Linux is not complete," \
+			"see build/logs/bench-uml.log"
+	fi
+}
+
+# figure FILE NAME [MEMBER]: its median, or another member, or nothing
 figure()
 {
-	awk -v name="{\"name\":\"$2\"," 'index($0, name) == 1 {
-		sub(/.*"median":/, "")
+	awk -v name="{\"name\":\"$2\"," -v member="${3:-median}" \
+	    'index($0, name) == 1 {
+		sub(".*\"" member "\":", "")
 		sub(/[,}].*/, "")
 		value = $0
 	} END { print value }' "$OUT/$1.json" 2> /dev/null || true
@@ -284,6 +320,22 @@ host_rows()
 		"$(figure host 'metadata, 512 MiB of 32 B objects')" %
 }
 
+uml_rows()
+{
+	local size
+
+	row "read a running thread, p99" most 50 \
+		"$(figure uml handshake/running p99)" us
+	row "read 1000 sleeping threads" most 1000 \
+		"$(figure uml handshake/sleeping/1000)" us
+	for size in 1 64 1024; do
+		row "stop at the start, $size MiB live, p99" most 100 \
+			"$(figure uml "stop/${size}MiB/setup" p99)" us
+		row "stop at the end, $size MiB live, p99" most 100 \
+			"$(figure uml "stop/${size}MiB/term" p99)" us
+	done
+}
+
 summary()
 {
 	local loop
@@ -300,6 +352,8 @@ summary()
 	guest_rows
 	printf '\n%-52s\n' "the core on this machine"
 	host_rows
+	printf '\n%-52s\n' "the module in User-mode Linux"
+	uml_rows
 	printf '\nload average %s before, %s after, on %s CPUs' "$load_before" \
 		"$(load_average)" "$JOBS"
 	if [[ $(calc "$load_before > $JOBS / 2 || $(load_average) > $JOBS") != 0.00 ]]; then
@@ -311,6 +365,13 @@ summary()
 load_before=$(load_average)
 describe_host
 build_device
+if [[ ${1:-} == uml ]]; then
+	bench_uml
+	printf '\n%-52s %13s %10s\n' "in User-mode Linux" target measured
+	uml_rows
+	[[ ! $failed ]]
+	exit
+fi
 heading "the core on this machine"
 bench_core
 heading "the library over the core on this machine, and its peers"
@@ -322,6 +383,8 @@ prepare_guests
 bench_guest
 heading "the library and the device in the guest, and their peers"
 bench_heaps
+heading "stops and handshakes in User-mode Linux"
+bench_uml
 ratio=
 summary
 [[ ! $failed ]]

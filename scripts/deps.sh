@@ -19,7 +19,8 @@ kernel=(linux-source-6.1 bc bison flex libelf-dev libssl-dev perl xz-utils)
 test=("${run[@]}" "${kernel[@]}" clang-14 libclang-rt-14-dev)
 check=("${build[@]}" git linux-source-6.1 xz-utils sparse perl
        clang-format-14 codespell shellcheck python3-sphinx spin)
-bench=("${run[@]}" python3 libmimalloc2.0 libjemalloc2
+# User-mode Linux comes from a newer kernel source, which kernel.sh fetches.
+bench=("${run[@]}" "${kernel[@]}" python3 libmimalloc2.0 libjemalloc2
        libtcmalloc-minimal4 libgc-dev)
 }
 

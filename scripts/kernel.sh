@@ -7,6 +7,8 @@
 #   kernel.sh stock    "VMLINUZ HEADERS": Debian's cloud kernel of exactly the
 #                      version of the installed headers
 #   kernel.sh debug    "BZIMAGE BUILDDIR": the kernel of selftests/qemu/debug.config
+#   kernel.sh uml      "LINUX BUILDDIR": User-mode Linux of selftests/qemu/uml.config,
+#                      from the newest kernel source that Debian packages
 #   kernel.sh source   SOURCEDIR: the unpacked kernel source (checkpatch, kselftest)
 #   kernel.sh headers  BUILDDIR: what `make` builds against, that is the running
 #                      kernel's headers if installed, else those of `stock`
@@ -14,16 +16,8 @@
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-
-# A folder inside the cache, so that the finished work is put in place by one
-# rename; gone when the script ends early.
-new_tmp()
-{
-	mkdir -p "$CACHE"
-	TMP=$(mktemp -d "$CACHE/tmp.XXXXXX")
-	chmod 755 "$TMP"
-	trap 'rm -rf "$TMP"' EXIT
-}
+# shellcheck source=scripts/backports.sh
+. "$(dirname "$0")/backports.sh"
 
 # Newest installed header package of the flavour we test.
 stock_headers()
@@ -103,22 +97,80 @@ debug()
 		say "building the debug kernel, once; about 5 minutes on two cores"
 		new_tmp
 		log=$CACHE/debug-build.log
-		build_debug "$src" "$TMP" "$log" ||
+		build_kernel "$src" "$TMP" "$log" debug.config ARCH=x86 bzImage ||
 			die "building the debug kernel failed, see $log"
 		mv -T "$TMP" "$dir"
 	fi
 	printf '%s %s\n' "$dir/arch/x86/boot/bzImage" "$dir"
 }
 
-build_debug()
+# newest_source PACKAGE VERSION: unpack kernel source of the backports
+newest_source()
 {
-	local src=$1 out=$2 log=$3 line want bad='' n=0
+	local package=$1 version=$2 dir=$CACHE/source-$2 tarball
+
+	if [[ ! -d $dir ]]; then
+		lock_cache source-newest
+	fi
+	if [[ ! -d $dir ]]; then
+		say "fetching $package $version"
+		new_tmp
+		fetch trixie-backports "$TMP" "$package"
+		tarball=$(printf '%s\n' "$TMP"/usr/src/linux-source-*.tar.xz)
+		say "unpacking it"
+		mkdir "$TMP/tree"
+		tar -C "$TMP/tree" --strip-components=1 -xf "$tarball"
+		mv -T "$TMP/tree" "$dir"
+		rm -rf "$TMP"
+	fi
+	printf '%s\n' "$dir"
+}
+
+uml()
+{
+	local hash package version dir src log
+
+	hash=$(sha256sum < "$TOP/selftests/qemu/uml.config" | cut -c 1-12)
+	# Without the archive, the newest that has been made will do.
+	if (prepare_apt); then
+		package=$(apt-cache "${APT[@]}" pkgnames linux-source- |
+			grep -E '^linux-source-[0-9.]+$' | sort -V | tail -n 1)
+		version=$(field "$package" trixie-backports Version)
+		[[ $version ]] || die "no linux-source in trixie-backports"
+		dir=$CACHE/uml-$version-$hash
+	else
+		dir=$(printf '%s\n' "$CACHE"/uml-*-"$hash" | sort -V | tail -n 1)
+		[[ -x $dir/linux ]] || die "no User-mode Linux in the cache"
+	fi
+	if [[ ! -x $dir/linux ]]; then
+		src=$(newest_source "$package" "$version")
+		lock_cache uml
+	fi
+	if [[ ! -x $dir/linux ]]; then
+		say "building User-mode Linux $version, once; about 3 minutes on two cores"
+		new_tmp
+		log=$CACHE/uml-build.log
+		build_kernel "$src" "$TMP" "$log" uml.config ARCH=um linux ||
+			die "building User-mode Linux failed, see $log"
+		# It names the folder that it is in.
+		sed -i "s#$TMP#$dir#g" "$TMP/Makefile"
+		mv -T "$TMP" "$dir"
+	fi
+	printf '%s %s\n' "$dir/linux" "$dir"
+}
+
+# build_kernel SOURCE FOLDER LOG CONFIG ARCHITECTURE TARGET
+build_kernel()
+{
+	local src=$1 out=$2 log=$3 config=$TOP/selftests/qemu/$4 line want n=0
+	local bad=''
+	local -a make=(make -C "$src" O="$out" "$5")
 
 	{
-		make -C "$src" O="$out" tinyconfig &&
+		"${make[@]}" tinyconfig &&
 		"$src/scripts/kconfig/merge_config.sh" -m -O "$out" \
-			"$out/.config" "$TOP/selftests/qemu/debug.config" &&
-		make -C "$src" O="$out" olddefconfig
+			"$out/.config" "$config" &&
+		"${make[@]}" olddefconfig
 	} > "$log" 2>&1 || return 1
 
 	# An option with a missing dependency is dropped in silence.
@@ -127,15 +179,14 @@ build_debug()
 		if ! grep -qxF -- "$want" "$out/.config" &&
 		   ! { [[ $want == "# CONFIG_"* ]] &&
 		       ! grep -q "^${want:2:-11}=" "$out/.config"; }; then
-			say "debug.config: not taken over: $want"
+			say "$4: not taken over: $want"
 			bad=1
 		fi
-	done < <(grep -E '^CONFIG_|^# CONFIG_.* is not set$' \
-			"$TOP/selftests/qemu/debug.config")
+	done < <(grep -E '^CONFIG_|^# CONFIG_.* is not set$' "$config")
 	[[ -z $bad ]] || return 1
 
 	# `modules` only for Module.symvers, which external modules need.
-	make -C "$src" O="$out" -j "$JOBS" bzImage modules 2>> "$log" |
+	"${make[@]}" -j "$JOBS" "$6" modules 2>> "$log" |
 	while read -r line; do
 		printf '%s\n' "$line" >> "$log"
 		n=$((n + 1))
@@ -164,7 +215,8 @@ headers()
 case ${1:-} in
 stock)		stock ;;
 debug)		debug ;;
+uml)		uml ;;
 source)		source_tree ;;
 headers)	headers ;;
-*)		die "usage: kernel.sh stock|debug|source|headers" ;;
+*)		die "usage: kernel.sh stock|debug|uml|source|headers" ;;
 esac

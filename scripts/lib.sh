@@ -52,3 +52,58 @@ lock_cache()
 		flock "$CACHE_LOCK"
 	}
 }
+
+# A folder inside the cache, so that the finished work is put in place by one
+# rename; gone when the script ends early.
+new_tmp()
+{
+	mkdir -p "$CACHE"
+	TMP=$(mktemp -d "$CACHE/tmp.XXXXXX")
+	chmod 755 "$TMP"
+	trap 'rm -rf "$TMP"' EXIT
+}
+
+# Complaints of a kernel. Case matters: the boot messages name KASAN and lockdep
+# harmlessly in other words.
+COMPLAINTS='WARNING:|BUG:|KASAN:|UBSAN:|KFENCE:|KCSAN:|ODEBUG:|Oops|Call Trace'
+COMPLAINTS+='|Kernel panic|general protection fault, |unreferenced object'
+COMPLAINTS+='|possible (circular|recursive|irq lock|deadlock)|INFO: lockdep'
+COMPLAINTS+='|inconsistent lock state|suspicious RCU usage|bad unlock balance'
+COMPLAINTS+='|DEBUG_LOCKS_WARN_ON|turning off the locking correctness validator'
+COMPLAINTS+='|INFO: trying to register|blocked for more than|soft lockup'
+COMPLAINTS+='|detected stalls|self-detected stall|hung task|refcount_t: '
+COMPLAINTS+='|corruption|Bad page state|still has [0-9]* objects|Objects remaining'
+COMPLAINTS+='|invoked oom-killer|page allocation failure'
+
+# judge_guest STATUS SECONDS LOG RESULTS: what came of a guest that ended with
+# STATUS, had so many seconds, and left its kernel log and its results. Ends the
+# script, with the exit statuses that qemu.sh names.
+judge_guest()
+{
+	local status=$1 seconds=$2 log=$3 result
+
+	if [[ $status -eq 124 || $status -eq 137 ]]; then
+		say "FAILED: the guest hung and was killed after $seconds s; log: $log"
+		exit 124
+	fi
+	if grep -aqE "$COMPLAINTS" "$log"; then
+		say "FAILED: the kernel complained; log: $log"
+		grep -aE -m 5 "$COMPLAINTS" "$log" >&2
+		exit 2
+	fi
+	if [[ $status -ne 0 ]]; then
+		say "FAILED: the machine ended with status $status; log: $log"
+		exit 3
+	fi
+	result=$(tr -d '\r' < "$4" |
+		sed -n 's/^goheap-guest: result \([0-9]*\)$/\1/p' | tail -n 1)
+	if [[ ! $result ]]; then
+		say "FAILED: the guest ended without a result; log: $log"
+		exit 3
+	fi
+	if [[ $result -ne 0 ]]; then
+		say "FAILED: the job in the guest; log: $log"
+		exit 1
+	fi
+	exit 0
+}

@@ -48,6 +48,10 @@ rsync -a --delete \
 
 # A build that fails must not leave an older module to be taken for its result.
 rm -f "$dir/goheap.ko"
-make -C "$kernel" M="$dir" ${tests:+GOHEAP_TESTS=1} -j "$JOBS" \
+arch=
+if grep -q '^CONFIG_UML=y' "$kernel/.config" 2> /dev/null; then
+	arch=ARCH=um
+fi
+make -C "$kernel" ${arch:+"$arch"} M="$dir" ${tests:+GOHEAP_TESTS=1} -j "$JOBS" \
 	"$@" modules >&2
 printf '%s\n' "$dir/goheap.ko"

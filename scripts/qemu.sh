@@ -125,38 +125,4 @@ status=0
 timeout --foreground -k 5 "$seconds" "$QEMU" "${ARGS[@]}" -append "$CMDLINE" < /dev/null ||
 	status=$?
 
-# Complaints of the kernel. Case matters: the boot messages name KASAN and
-# lockdep harmlessly in other words.
-complaints='WARNING:|BUG:|KASAN:|UBSAN:|KFENCE:|KCSAN:|ODEBUG:|Oops|Call Trace'
-complaints+='|Kernel panic|general protection fault, |unreferenced object'
-complaints+='|possible (circular|recursive|irq lock|deadlock)|INFO: lockdep'
-complaints+='|inconsistent lock state|suspicious RCU usage|bad unlock balance'
-complaints+='|DEBUG_LOCKS_WARN_ON|turning off the locking correctness validator'
-complaints+='|INFO: trying to register|blocked for more than|soft lockup'
-complaints+='|detected stalls|self-detected stall|hung task|refcount_t: '
-complaints+='|corruption|Bad page state|still has [0-9]* objects|Objects remaining'
-complaints+='|invoked oom-killer|page allocation failure'
-
-if [[ $status -eq 124 || $status -eq 137 ]]; then
-	say "FAILED: the guest hung and was killed after $seconds s; log: $log"
-	exit 124
-fi
-if grep -aqE "$complaints" "$log"; then
-	say "FAILED: the kernel complained; log: $log"
-	grep -aE -m 5 "$complaints" "$log" >&2
-	exit 2
-fi
-if [[ $status -ne 0 ]]; then
-	say "FAILED: QEMU ended with status $status; log: $log"
-	exit 3
-fi
-result=$(tr -d '\r' < "$result_file" |
-	sed -n 's/^goheap-guest: result \([0-9]*\)$/\1/p' | tail -n 1)
-if [[ ! $result ]]; then
-	say "FAILED: the guest ended without a result; log: $log"
-	exit 3
-fi
-if [[ $result -ne 0 ]]; then
-	say "FAILED: the job in the guest; log: $log"
-	exit 1
-fi
+judge_guest "$status" "$seconds" "$log" "$result_file"

@@ -9,6 +9,8 @@
 #   host    core and library in user space, under sanitizers
 #   stock   the device and the load-time self-tests on Debian's own kernel
 #   debug   the device and the KUnit suites on the debug kernel
+#   uml     the device and the KUnit suites on the newest kernel, as User-mode
+#           Linux (not part of the default)
 #   kunit   only the KUnit suites on the debug kernel (not part of the default)
 
 set -euo pipefail
@@ -99,6 +101,7 @@ guest()
 	local name=$1 kernel=$2 dir=$3 jobs=$4 seconds=$5 memory=$6
 	local log=$LOGS/$name.tap release status=0 program append="gh_job=$4"
 	local -a files=()
+	local machine=qemu
 
 	release=$(kernel_release "$dir")
 	if [[ -f $BUILD/$release/goheap.ko ]]; then
@@ -117,10 +120,15 @@ guest()
 	if [[ $release == *-debug ]]; then
 		append+=" panic_on_warn=1 gh_limit=400"
 	fi
+	if [[ $release == *-uml ]]; then
+		# Threads that spin make others wait for their turn.
+		append+=" gh_limit=400"
+		machine=uml
+	fi
 
 	say "$name: booting $release"
 	"$TOP/scripts/initramfs.sh" "$BUILD/$name.cpio" "${files[@]}"
-	"$TOP/scripts/qemu.sh" -k "$kernel" -i "$BUILD/$name.cpio" \
+	"$TOP/scripts/$machine.sh" -k "$kernel" -i "$BUILD/$name.cpio" \
 		-l "$LOGS/$name.log" -o "$LOGS/$name.guest.tap" \
 		-t "$seconds" -m "$memory" -a "$append" || status=$?
 
@@ -137,7 +145,7 @@ verdict()
 	[[ $status -ne 124 ]] || bad="it hung"
 	[[ $status -ne 3 ]] || bad="it died without a result"
 	if [[ $status -gt 3 && $status -ne 124 ]]; then
-		bad="qemu.sh ended with $status"
+		bad="its script ended with $status"
 	fi
 	printf '%sok 1 - ran to its end%s\n' "${bad:+not }" \
 		"${bad:+: $bad; see $log}"
@@ -191,6 +199,18 @@ debug()
 	all_ran debug
 }
 
+uml()
+{
+	local kernel dir answer
+
+	answer=$("$TOP/scripts/kernel.sh" uml)
+	read -r kernel dir <<< "$answer"
+	: > "$LOGS/uml.tap"
+	build "$LOGS/uml.tap" "$dir"
+	guest uml "$kernel" "$dir" unit,device 1500 2048
+	all_ran uml
+}
+
 kunit()
 {
 	local kernel dir answer
@@ -211,7 +231,7 @@ fi
 logs=()
 for part in "${parts[@]}"; do
 	case $part in
-	host|stock|debug|kunit)
+	host|stock|debug|uml|kunit)
 		"$part"
 		logs+=("$LOGS/$part.tap")
 		;;

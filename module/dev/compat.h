@@ -56,6 +56,63 @@ static inline bool goheap_task_on_cpu(struct task_struct *task)
 #endif
 }
 
+/*
+ * In User-mode Linux a program runs in a process of the machine's own, beside the
+ * thread that is its CPU. An interrupt reaches that thread, and asks the program
+ * to come back, but does not wait for it: its registers are still in use then,
+ * and so are mappings that have been taken from it. Once somebody else runs on
+ * that CPU, it has come back. So the caller, a kernel thread, goes there itself,
+ * with a priority that lets nobody else run until it leaves.
+ */
+#if defined(CONFIG_UML) && defined(CONFIG_SMP)
+#define GOHEAP_VISIT_CPUS	true
+
+struct goheap_visit {
+	cpumask_t home;
+	int cpu;
+	int nice;
+};
+
+static inline void goheap_visit_begin(struct goheap_visit *v)
+{
+	WARN_ON_ONCE(!(current->flags & PF_KTHREAD));
+	cpumask_copy(&v->home, current->cpus_ptr);
+	v->cpu = raw_smp_processor_id();
+	v->nice = task_nice(current);
+	sched_set_fifo(current);
+}
+
+static inline void goheap_visit_cpu(int cpu)
+{
+	WARN_ON_ONCE(set_cpus_allowed_ptr(current, cpumask_of(cpu)));
+}
+
+static inline void goheap_visit_end(struct goheap_visit *v)
+{
+	/* Else it would wait there until whoever runs has had his time. */
+	goheap_visit_cpu(v->cpu);
+	WARN_ON_ONCE(set_cpus_allowed_ptr(current, &v->home));
+	sched_set_normal(current, v->nice);
+}
+#else
+#define GOHEAP_VISIT_CPUS	false
+
+struct goheap_visit {
+};
+
+static inline void goheap_visit_begin(struct goheap_visit *v)
+{
+}
+
+static inline void goheap_visit_cpu(int cpu)
+{
+}
+
+static inline void goheap_visit_end(struct goheap_visit *v)
+{
+}
+#endif
+
 #if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
 /*
  * 6.16 moved the FPU state behind task_struct, and checks in a function that is

@@ -12,6 +12,7 @@
 
 #include "helpers.h"
 #include "memcg.h"
+#include "metrics.h"
 #include "scavenger.h"
 #include "shrinker.h"
 #include "worker.h"
@@ -72,9 +73,10 @@ struct goheap_config {
  * @reap_work: does that
  * @status: the status page, struct goheap_status
  * @evictions: processes that could not be read and lost the heap
- * @handshakes: threads read; written by the collector, like the next two
+ * @handshakes: threads read; written by the collector, like the next three
  * @handshake_total_ns: time that took
  * @handshake_max_ns: longest of them
+ * @handshake_times: how many took how long, by powers of two, see metrics.h
  * @worker: the collector thread
  * @helpers: threads that help it to mark
  * @scavenger: the background scavenger
@@ -120,6 +122,7 @@ struct goheap_file {
 	u64 handshakes;
 	u64 handshake_total_ns;
 	u64 handshake_max_ns;
+	u64 handshake_times[GOHEAP_NR_BUCKETS];
 
 	struct goheap_worker worker;
 	struct goheap_helpers helpers;

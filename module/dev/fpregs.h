@@ -6,16 +6,11 @@
 #ifndef GOHEAP_FPREGS_H
 #define GOHEAP_FPREGS_H
 
+#include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 
-#if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
-#include <asm/cpufeature.h>
-#include <asm/fpu/api.h>
-#include <asm/fpu/types.h>
-
-#include "compat.h"
-
+#if defined(CONFIG_X86_64)
 /* x87, SSE, AVX and AVX-512, with header: what XSAVE writes for them. */
 #define GOHEAP_FP_BYTES	2688
 #define GOHEAP_FP_WORDS	(GOHEAP_FP_BYTES / 8)
@@ -42,6 +37,28 @@ static inline u32 goheap_fp_used(const u64 *words, u32 bytes)
 					   GOHEAP_FP_LEGACY;
 }
 
+/* What @regs points to: a save area of that many bytes at least, if used. */
+static inline u32 goheap_fp_read(const void *regs, u32 bytes, u64 *words)
+{
+	u32 first = min_t(u32, bytes, GOHEAP_FP_LEGACY);
+
+	if (copy_from_kernel_nofault(words, regs, first))
+		return 0;
+	bytes = round_down(goheap_fp_used(words, bytes), 8);
+	if (bytes > first &&
+	    copy_from_kernel_nofault(words + first / 8, regs + first,
+				     bytes - first))
+		return 0;
+	return bytes / 8;
+}
+
+#ifndef CONFIG_UML
+#include <asm/cpufeature.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
+
+#include "compat.h"
+
 /* Registers of the CPU that runs the thread, from an interrupt on it. */
 static inline u32 goheap_fp_live(u64 *words)
 {
@@ -61,17 +78,8 @@ static inline u32 goheap_fp_saved(struct task_struct *task, u64 *words)
 {
 	const struct fpstate *fps = READ_ONCE(goheap_fpu(task)->fpstate);
 	u32 bytes = min_t(u32, READ_ONCE(fps->size), GOHEAP_FP_BYTES);
-	u32 first = min_t(u32, bytes, GOHEAP_FP_LEGACY);
 
-	if (copy_from_kernel_nofault(words, &fps->regs, first))
-		return 0;
-	bytes = round_down(goheap_fp_used(words, bytes), 8);
-	if (bytes > first &&
-	    copy_from_kernel_nofault(words + first / 8,
-				     (const void *)&fps->regs + first,
-				     bytes - first))
-		return 0;
-	return bytes / 8;
+	return goheap_fp_read(&fps->regs, bytes, words);
 }
 
 /*
@@ -93,7 +101,24 @@ static inline u32 goheap_fp_copy(struct task_struct *task, bool running,
 	return goheap_fp_saved(task, words);
 }
 
-#else
+#else /* CONFIG_UML */
+
+/* User-mode Linux saves them with the others whenever it takes over. */
+static inline bool goheap_fp_moving(struct task_struct *task)
+{
+	return false;
+}
+
+static inline u32 goheap_fp_copy(struct task_struct *task, bool running,
+				 u64 *words)
+{
+	return goheap_fp_read(task_pt_regs(task)->regs.fp, GOHEAP_FP_BYTES,
+			      words);
+}
+
+#endif
+
+#else /* CONFIG_X86_64 */
 
 #define GOHEAP_FP_WORDS	1
 

@@ -25,6 +25,8 @@
 	{ GOHEAP_FOLDER_##_folder, _name, VIEW(_value), VIEW(_minus), true }
 #define OF_ONE_HEAP(_folder, _name, _value)				\
 	{ GOHEAP_FOLDER_##_folder, _name, VIEW(_value), 0, false }
+#define BUCKET(_nr, _name)						\
+	METRIC(GC_TIMES, _name, handshake_times[_nr])
 
 const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
 	DIFFERENCE(GC_CYCLES, "automatic:gc-cycles",
@@ -58,6 +60,22 @@ const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
 	OF_ONE_HEAP(GC, "handshake-max:ns", st.handshake_max_ns),
 	METRIC(GC, "handshake-total:ns", st.handshake_total_ns),
 	METRIC(GC, "handshakes:threads", st.handshakes),
+	BUCKET(0, "1024ns:threads"),
+	BUCKET(1, "2048ns:threads"),
+	BUCKET(2, "4096ns:threads"),
+	BUCKET(3, "8192ns:threads"),
+	BUCKET(4, "16384ns:threads"),
+	BUCKET(5, "32768ns:threads"),
+	BUCKET(6, "65536ns:threads"),
+	BUCKET(7, "131072ns:threads"),
+	BUCKET(8, "262144ns:threads"),
+	BUCKET(9, "524288ns:threads"),
+	BUCKET(10, "1048576ns:threads"),
+	BUCKET(11, "2097152ns:threads"),
+	BUCKET(12, "4194304ns:threads"),
+	BUCKET(13, "8388608ns:threads"),
+	BUCKET(14, "16777216ns:threads"),
+	BUCKET(15, "longer:threads"),
 	METRIC(GC, "invalid-refs:refs", st.invalid_refs),
 	METRIC(GC, "pause-total:ns", st.pause_total_ns),
 	METRIC(MEMORY, "evictions:processes", st.evictions),
@@ -108,6 +126,7 @@ void goheap_view_read(struct goheap_file *gf, struct goheap_view *v)
 {
 	struct gh_heap *heap = goheap_heap(gf);
 	struct gh_cycle c = { };
+	int i;
 
 	BUILD_BUG_ON(sizeof(*v) % sizeof(u64));
 	memset(v, 0, sizeof(*v));
@@ -127,6 +146,8 @@ void goheap_view_read(struct goheap_file *gf, struct goheap_view *v)
 	v->shrink_calls = atomic64_read(&gf->shrink.calls);
 	v->shrink_bytes = atomic64_read(&gf->shrink.bytes);
 	v->shrink_cycles = atomic64_read(&gf->shrink.collections);
+	for (i = 0; i < GOHEAP_NR_BUCKETS; i++)
+		v->handshake_times[i] = READ_ONCE(gf->handshake_times[i]);
 }
 
 /**
@@ -152,6 +173,7 @@ void goheap_view_add(struct goheap_view *sum, const struct goheap_view *v)
 void goheap_view_bury(struct goheap_view *dead, const struct goheap_view *v)
 {
 	struct goheap_stats *st = &dead->st;
+	int i;
 
 	st->total_alloc += v->st.total_alloc;
 	st->mallocs += v->st.mallocs;
@@ -174,4 +196,6 @@ void goheap_view_bury(struct goheap_view *dead, const struct goheap_view *v)
 	dead->shrink_calls += v->shrink_calls;
 	dead->shrink_bytes += v->shrink_bytes;
 	dead->shrink_cycles += v->shrink_cycles;
+	for (i = 0; i < GOHEAP_NR_BUCKETS; i++)
+		dead->handshake_times[i] += v->handshake_times[i];
 }

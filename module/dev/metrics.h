@@ -7,6 +7,13 @@
 
 struct goheap_file;
 
+/*
+ * Times by powers of two: the first bucket is for less than 1024 ns, each other
+ * for up to twice as much, the last for all that is longer.
+ */
+#define GOHEAP_NR_BUCKETS	16
+#define GOHEAP_BUCKET_SHIFT	10
+
 /**
  * struct goheap_view - what metrics are computed from
  * @st: statistics
@@ -21,6 +28,7 @@ struct goheap_file;
  * @shrink_calls: times the kernel asked for memory
  * @shrink_bytes: given back to it then
  * @shrink_cycles: collections started for that
+ * @handshake_times: threads read, by the time that took
  *
  * Members of 64 bits only.
  */
@@ -37,6 +45,7 @@ struct goheap_view {
 	u64 shrink_calls;
 	u64 shrink_bytes;
 	u64 shrink_cycles;
+	u64 handshake_times[GOHEAP_NR_BUCKETS];
 };
 
 /* Folders of metrics; each one's parent comes before it. */
@@ -47,6 +56,7 @@ enum goheap_folder {
 	GOHEAP_FOLDER_GC_HEAP,
 	GOHEAP_FOLDER_GC_TINY,
 	GOHEAP_FOLDER_GC_SCAN,
+	GOHEAP_FOLDER_GC_TIMES,
 	GOHEAP_FOLDER_MEMORY,
 	GOHEAP_FOLDER_CLASSES,
 	GOHEAP_FOLDER_HEAP,
@@ -76,7 +86,7 @@ struct goheap_metric {
 	bool summed;
 };
 
-#define GOHEAP_NR_METRICS	42
+#define GOHEAP_NR_METRICS	(42 + GOHEAP_NR_BUCKETS)
 
 extern const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS];
 

@@ -26,6 +26,7 @@
 #include "gh_heap.h"
 #include "gh_port.h"
 
+#include <linux/cpu.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/sched/mm.h>
@@ -33,6 +34,7 @@
 #include <linux/smp.h>
 
 #include "attach.h"
+#include "compat.h"
 #include "device.h"
 
 /* Order of a heap page, and of the largest block asked for: 2 MiB. */
@@ -204,6 +206,20 @@ void gh_port_depopulate(struct gh_heap *heap, u64 page, void **kaddr,
 	}
 }
 
+/* Whoever ran there is not on the CPU when the caller is. */
+static void visit_all(void)
+{
+	struct goheap_visit visit;
+	int cpu;
+
+	goheap_visit_begin(&visit);
+	cpus_read_lock();
+	for_each_online_cpu(cpu)
+		goheap_visit_cpu(cpu);
+	cpus_read_unlock();
+	goheap_visit_end(&visit);
+}
+
 /* In an interrupt, which is a barrier already. */
 static void pass_barrier(void *unused)
 {
@@ -222,7 +238,10 @@ void gh_port_sync_users(struct gh_heap *heap)
 {
 	/* What was written before is seen by those that are interrupted, */
 	smp_mb();
-	smp_call_function(pass_barrier, NULL, 1);
+	if (GOHEAP_VISIT_CPUS)
+		visit_all();
+	else
+		smp_call_function(pass_barrier, NULL, 1);
 	/* and what they have written is seen by what follows. */
 	smp_mb();
 }

@@ -149,16 +149,27 @@ static bool in_window(const struct goheap_attachment *att,
 	return false;
 }
 
+/* Where a reading that took so long is counted. */
+static u64 *handshake_bucket(struct goheap_file *gf, u64 ns)
+{
+	int nr = fls64(ns >> GOHEAP_BUCKET_SHIFT);
+
+	return &gf->handshake_times[min(nr, GOHEAP_NR_BUCKETS - 1)];
+}
+
 /* Read a thread, and take the time. */
 static int read_thread(struct goheap_file *gf, struct goheap_attachment *att,
 		       struct task_struct *task, unsigned long stack_hi,
 		       struct gh_mark *m)
 {
 	u64 ns = ktime_get_ns();
+	u64 *bucket;
 	int err;
 
 	err = goheap_thread_mark(gf->copy, att, task, stack_hi, m);
 	ns = ktime_get_ns() - ns;
+	bucket = handshake_bucket(gf, ns);
+	WRITE_ONCE(*bucket, *bucket + 1);
 	WRITE_ONCE(gf->handshakes, gf->handshakes + 1);
 	WRITE_ONCE(gf->handshake_total_ns, gf->handshake_total_ns + ns);
 	if (ns > gf->handshake_max_ns)

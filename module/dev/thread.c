@@ -9,7 +9,9 @@
  *
  * - A thread on a CPU is interrupted there (smp_call_function_single()) and its
  *   registers and stack are copied by the handler, in the thread's own address
- *   space, without faulting.
+ *   space, without faulting. In User-mode Linux an interrupt does not meet it
+ *   (GOHEAP_VISIT_CPUS); there the collector takes its CPU, and then it is not on
+ *   one.
  * - A thread that is not on a CPU is read where it sleeps, in its address space
  *   (kthread_use_mm()). The reading counts if the thread was off the CPU before
  *   and after it and its context switches were not counted on in between: the
@@ -298,16 +300,13 @@ static unsigned long nr_switches(struct task_struct *task)
 	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
 }
 
-/* A try; c->lo and c->hi say which stack. */
-static int try_copy(struct goheap_copy *c)
+/* Of a thread that is off the CPU, and stays there meanwhile. */
+static void copy_there(struct goheap_copy *c)
 {
 	unsigned long switches = nr_switches(c->task);
 
-	c->result = MOVED;
-	if (goheap_task_on_cpu(c->task)) {
-		smp_call_function_single(task_cpu(c->task), copy_here, c, 1);
-		return c->result;
-	}
+	if (goheap_task_on_cpu(c->task))
+		return;
 	/* Registers and stack are read after the thread was seen off the CPU. */
 	smp_rmb();
 	copy_state(c, false);
@@ -317,6 +316,29 @@ static int try_copy(struct goheap_copy *c)
 		c->result = MOVED;
 	else if (READ_ONCE(c->task->mm) != c->mm)
 		c->result = GONE;
+}
+
+/* Of a thread on a CPU where an interrupt would not meet it. */
+static void copy_visiting(struct goheap_copy *c)
+{
+	struct goheap_visit visit;
+
+	goheap_visit_begin(&visit);
+	goheap_visit_cpu(task_cpu(c->task));
+	copy_there(c);
+	goheap_visit_end(&visit);
+}
+
+/* A try; c->lo and c->hi say which stack. */
+static int try_copy(struct goheap_copy *c)
+{
+	c->result = MOVED;
+	if (!goheap_task_on_cpu(c->task))
+		copy_there(c);
+	else if (GOHEAP_VISIT_CPUS)
+		copy_visiting(c);
+	else
+		smp_call_function_single(task_cpu(c->task), copy_here, c, 1);
 	return c->result;
 }
 

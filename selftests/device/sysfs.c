@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "goheap_test.h"
+#include "mutator.h"
 
 #define ROOT	"/sys/kernel/goheap"
 #define MODULE	"/sys/module/goheap"
@@ -197,6 +197,27 @@ TEST_F(sysfs, modes)
 		EXPECT_EQ(0444, st.st_mode & 07777)
 			TH_LOG("%s", path);
 	}
+}
+
+/* Every thread that was read is in one of the buckets. */
+TEST_F(sysfs, handshake_times)
+{
+	struct mutator m;
+	char name[64];
+	__u64 sum = 0;
+
+	ASSERT_EQ(0, mutator_attach(&m, self->fd, false));
+	for (int i = 0; i < 20; i++)
+		ASSERT_EQ(0, gh_collect(self->fd));
+	for (__u64 ns = KIB; ns <= 16 * MIB; ns *= 2) {
+		snprintf(name, sizeof(name), "gc/handshake-times/%lluns:threads",
+			 ns);
+		sum += metric(self->folder, name);
+	}
+	sum += metric(self->folder, "gc/handshake-times/longer:threads");
+	EXPECT_LE(20, sum);
+	EXPECT_EQ(metric(self->folder, "gc/handshakes:threads"), sum);
+	mutator_detach(&m);
 }
 
 /* The sum of all heaps, those that are gone included where it only grows. */

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * For how long collections get in the way: latency [PART...]
+ *
+ * Parts: running sleeping stops; without arguments all of them. For a kernel
+ * that runs at the machine's own speed, and has two processors or more.
+ *
+ *	handshake/running	a thread that computes is read: its registers and
+ *				its stack, from the start of the reading to its
+ *				end. One sample is one collection.
+ *	handshake/sleeping	the same of NR_SLEEPING threads that sleep, all
+ *				together, and each of them
+ *	stop/.../setup, term	the time in which calls of programs wait, at the
+ *				start and at the end of marking, with so much
+ *				live and a thread that computes
+ *	mark/...		bytes of live objects that are marked in a second
+ *
+ * The heap is opened and asked to collect by a process that is no mutator, so
+ * what is read is what was put there for it. Percentiles are of all samples.
+ *
+ * With GOHEAP_BENCH_JSON=FILE each figure is also one line of JSON in FILE, or in
+ * the output if that is "-". Nothing passes or fails here; the exit status is 1
+ * if something could not be measured.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/goheap.h>
+
+#define DEVICE		"/dev/goheap"
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define KIB		(1UL << 10)
+#define MIB		(1UL << 20)
+#define MUTATOR_BYTES	(2 * 4096UL)	/* the least that can be mapped */
+#define STACK_BYTES	(64 * KIB)
+#define NR_SLEEPING	1000
+#define NR_SAMPLES	400
+#define NR_WARM		10
+
+/* An object of a list: two references, and a payload. */
+#define OBJECT_BYTES	64
+#define BATCH		256
+
+typedef __u64 u64;
+typedef __u32 u32;
+
+struct heap {
+	int fd;
+	u64 space;
+	char *base;
+	struct goheap_stack *stack;
+};
+
+static FILE *json;
+static double samples[NR_SAMPLES];
+
+#define require(c) do {							\
+	if (!(c)) {							\
+		fprintf(stderr, "latency.c:%d: %s: %s; not measured\n",	\
+			__LINE__, #c, strerror(errno));			\
+		exit(1);						\
+	}								\
+} while (0)
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The value that so many percent of @nr sorted ones do not exceed. */
+static double percentile(const double *v, unsigned int nr, unsigned int percent)
+{
+	return v[(nr * percent + 99) / 100 - 1];
+}
+
+/* Print the samples by a name like stop/64MiB/setup. */
+static void report(unsigned int nr, const char *unit, const char *fmt, ...)
+{
+	double median, p99;
+	char name[80];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(name, sizeof(name), fmt, ap);
+	va_end(ap);
+	require(nr);
+	qsort(samples, nr, sizeof(samples[0]), by_value);
+	median = percentile(samples, nr, 50);
+	p99 = percentile(samples, nr, 99);
+	printf("%-28s %10.2f %-8s p99 %10.2f  %10.2f .. %.2f\n", name, median,
+	       unit, p99, samples[0], samples[nr - 1]);
+	if (json) {
+		fprintf(json, "{\"name\":\"%s\",\"unit\":\"%s\",\"median\":%.3f,"
+			"\"min\":%.3f,\"max\":%.3f,\"p99\":%.3f,\"samples\":%u}\n",
+			name, unit, median, samples[0], samples[nr - 1], p99,
+			nr);
+	}
+	fflush(NULL);
+}
+
+/* The heap, without a place in this process. */
+static void open_heap(struct heap *h)
+{
+	struct goheap_info info = { .size = sizeof(info) };
+	struct goheap_param p = {
+		.size = sizeof(p),
+		.flags = GOHEAP_PARAM_SET,
+		.id = GOHEAP_PARAM_GC_PERCENT,
+		.value = -1,
+	};
+
+	h->fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	require(h->fd >= 0);
+	require(!ioctl(h->fd, GOHEAP_IOC_PARAM, &p));
+	require(!ioctl(h->fd, GOHEAP_IOC_INFO, &info));
+	h->space = info.address_space;
+}
+
+static char *map_objects(struct heap *h)
+{
+	char *base = mmap(NULL, h->space, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  h->fd, GOHEAP_MMAP_OBJECTS);
+
+	require(base != MAP_FAILED);
+	return base;
+}
+
+static void map_heap(struct heap *h)
+{
+	h->base = map_objects(h);
+	h->stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+			h->fd, GOHEAP_MMAP_STACK);
+	require(h->stack != MAP_FAILED);
+}
+
+static void attach_thread(struct heap *h)
+{
+	require(mmap(NULL, MUTATOR_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+		     h->fd, GOHEAP_MMAP_MUTATOR) != MAP_FAILED);
+}
+
+static void collect(struct heap *h)
+{
+	struct goheap_collect c = { .size = sizeof(c) };
+
+	require(!ioctl(h->fd, GOHEAP_IOC_COLLECT, &c));
+}
+
+static void read_stats(struct heap *h, struct goheap_stats *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->size = sizeof(*st);
+	require(!ioctl(h->fd, GOHEAP_IOC_STATS, st));
+}
+
+static void last_cycle(struct heap *h, struct goheap_cycle *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->size = sizeof(*c);
+	require(!ioctl(h->fd, GOHEAP_IOC_CYCLE, c));
+}
+
+/* A process that is a mutator; returns when it has said that it is ready. */
+static pid_t start(struct heap *h, void (*run)(struct heap *h, int ready))
+{
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	require(!pipe(ready));
+	pid = fork();
+	require(pid >= 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(ready[0]);
+		run(h, ready[1]);
+		_exit(1);
+	}
+	close(ready[1]);
+	require(read(ready[0], &c, 1) == 1);
+	close(ready[0]);
+	return pid;
+}
+
+static void stop(pid_t pid)
+{
+	require(!kill(pid, SIGKILL));
+	require(waitpid(pid, NULL, 0) == pid);
+}
+
+static void say_ready(int fd)
+{
+	require(write(fd, "r", 1) == 1);
+}
+
+static void compute(struct heap *h, int ready)
+{
+	volatile u64 x = 1;
+
+	map_heap(h);
+	attach_thread(h);
+	say_ready(ready);
+	for (;;)
+		x = x * 0x5851f42d4c957f2dULL + 1;
+}
+
+/* Samples of what reading the threads of a process took, and of each thread. */
+static void measure_handshakes(struct heap *h, u32 threads, const char *name)
+{
+	struct goheap_stats before, after;
+	u32 i, nr = 0;
+
+	for (i = 0; i < NR_SAMPLES + NR_WARM; i++) {
+		read_stats(h, &before);
+		collect(h);
+		read_stats(h, &after);
+		if (i < NR_WARM)
+			continue;
+		require(after.handshakes - before.handshakes == threads);
+		samples[nr++] = (after.handshake_total_ns -
+				 before.handshake_total_ns) / 1000.0;
+	}
+	report(nr, "us", "handshake/%s", name);
+}
+
+static void bench_running(void)
+{
+	struct heap h;
+	pid_t pid;
+
+	open_heap(&h);
+	pid = start(&h, compute);
+	measure_handshakes(&h, 1, "running");
+	stop(pid);
+	close(h.fd);
+}
+
+/* Threads that sleep, a few frames deep. */
+static struct heap *sleepers_heap;
+static pthread_barrier_t asleep;
+
+static void *sleeper(void *unused)
+{
+	attach_thread(sleepers_heap);
+	pthread_barrier_wait(&asleep);
+	for (;;)
+		pause();
+	return unused;
+}
+
+static void sleep_together(struct heap *h, int ready)
+{
+	pthread_attr_t attr;
+	pthread_t t;
+	int i;
+
+	map_heap(h);
+	sleepers_heap = h;
+	attach_thread(h);
+	require(!pthread_attr_init(&attr));
+	require(!pthread_attr_setstacksize(&attr, 64 * KIB));
+	require(!pthread_barrier_init(&asleep, NULL, NR_SLEEPING));
+	for (i = 1; i < NR_SLEEPING; i++)
+		require(!pthread_create(&t, &attr, sleeper, NULL));
+	pthread_barrier_wait(&asleep);
+	say_ready(ready);
+	for (;;)
+		pause();
+}
+
+static void bench_sleeping(void)
+{
+	struct heap h;
+	pid_t pid;
+
+	open_heap(&h);
+	pid = start(&h, sleep_together);
+	sleep(1);
+	measure_handshakes(&h, NR_SLEEPING, "sleeping/1000");
+	stop(pid);
+	close(h.fd);
+}
+
+static u64 live_bytes;
+
+/* A list of trees: a batch of objects is a tree, and refers to the one before. */
+
+static void fill(struct heap *h, int ready)
+{
+	u64 mask = 3, made, refs[BATCH];
+	struct goheap_layout l = {
+		.size = sizeof(l),
+		.elem_size = OBJECT_BYTES,
+		.nr_bits = 2,
+		.mask = (uintptr_t)&mask,
+	};
+	struct goheap_alloc a = {
+		.size = sizeof(a),
+		.bytes = OBJECT_BYTES,
+		.count = BATCH,
+		.refs = (uintptr_t)refs,
+	};
+	volatile u64 x = 1;
+	u64 last = 0;
+	int i;
+
+	map_heap(h);
+	require(!ioctl(h->fd, GOHEAP_IOC_LAYOUT, &l));
+	a.layout = l.id;
+	h->stack->top = 1;
+	for (made = 0; made < live_bytes; made += BATCH * OBJECT_BYTES) {
+		require(!ioctl(h->fd, GOHEAP_IOC_ALLOC, &a) && a.done == BATCH);
+		for (i = 0; i < BATCH; i++) {
+			u64 *p = (u64 *)(h->base +
+					 (refs[i] & GOHEAP_REF_OFFSET_MASK));
+
+			/* A binary tree of the batch; its first leaf goes on. */
+			p[0] = 2 * i + 1 < BATCH ? refs[2 * i + 1] : 0;
+			p[1] = 2 * i + 2 < BATCH ? refs[2 * i + 2] : 0;
+			if (i == BATCH - 1)
+				p[0] = last;
+		}
+		last = refs[0];
+		h->stack->slots[0] = last;
+	}
+	/* All that has been touched need not be in the way of what is measured. */
+	munmap(h->base, h->space);
+	h->base = map_objects(h);
+	attach_thread(h);
+	say_ready(ready);
+	for (;;)
+		x = x * 0x5851f42d4c957f2dULL + 1;
+}
+
+static void measure_stops(struct heap *h, u64 mib)
+{
+	static double term[NR_SAMPLES], mark[NR_SAMPLES];
+	u32 cycles = mib > 256 ? 30 : mib > 16 ? 100 : NR_SAMPLES;
+	struct goheap_cycle c;
+	u32 i;
+
+	for (i = 0; i < cycles + 2; i++) {
+		collect(h);
+		if (i < 2)
+			continue;
+		last_cycle(h, &c);
+		require(c.heap_marked >= mib * MIB);
+		samples[i - 2] = c.setup_ns / 1000.0;
+		term[i - 2] = c.term_ns / 1000.0;
+		mark[i - 2] = (double)c.heap_marked / c.mark_ns * 1e9 / MIB;
+	}
+	report(cycles, "us", "stop/%lluMiB/setup", mib);
+	memcpy(samples, term, sizeof(term));
+	report(cycles, "us", "stop/%lluMiB/term", mib);
+	memcpy(samples, mark, sizeof(mark));
+	report(cycles, "MiB/s", "mark/%lluMiB", mib);
+}
+
+static void bench_stops(void)
+{
+	static const u64 mib[] = { 1, 64, 1024 };
+	struct heap h;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(mib); i++) {
+		pid_t pid;
+
+		open_heap(&h);
+		live_bytes = mib[i] * MIB;
+		pid = start(&h, fill);
+		measure_stops(&h, mib[i]);
+		stop(pid);
+		close(h.fd);
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} parts[] = {
+	{ "running", bench_running },
+	{ "sleeping", bench_sleeping },
+	{ "stops", bench_stops },
+};
+
+static bool wanted(int argc, char **argv, const char *name)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (!strcmp(argv[i], name))
+			return true;
+	return argc == 1;
+}
+
+int main(int argc, char **argv)
+{
+	const char *path = getenv("GOHEAP_BENCH_JSON");
+	u32 i;
+
+	if (path) {
+		json = strcmp(path, "-") ? fopen(path, "a") : stdout;
+		require(json);
+	}
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		if (wanted(argc, argv, parts[i].name))
+			parts[i].run();
+	return 0;
+}
