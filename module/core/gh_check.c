@@ -5,7 +5,8 @@
  * Every page is in a span, in an mcache's page cache, or free; a span's pages
  * all lead to it; the allocation count of a span is that of its slots; what is
  * backed is what was charged; and the page allocator agrees. Tests call it
- * between operations; nothing in the core depends on it.
+ * between operations, and the collector if gh_heap.verify says so; nothing in the
+ * core depends on it.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
@@ -110,4 +111,21 @@ const char *gh_check_heap(struct gh_heap *heap)
 	why = gh_pagealloc_check(&heap->pages);
 	mutex_unlock(&heap->lock);
 	return why;
+}
+
+/**
+ * gh_check_verify() - warn about what does not add up
+ * @heap: heap
+ *
+ * Context: may sleep; heap->world held for writing.
+ */
+void gh_check_verify(struct gh_heap *heap)
+{
+	const char *why;
+
+	lockdep_assert_held_write(&heap->world);
+	if (likely(!READ_ONCE(heap->verify)))
+		return;
+	why = gh_check_heap(heap);
+	WARN(why, "goheap: after cycle %llu: %s\n", heap->nr_cycles, why);
 }

@@ -42,6 +42,17 @@
 /* Bytes scanned between two looks whether the caller is being killed. */
 #define ASSIST_STEP	(1UL << 20)
 
+/* Pages swept since the heap began. */
+static u64 swept_pages(struct gh_heap *heap)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(heap->stats, cpu)->swept_pages);
+	return sum;
+}
+
 /**
  * gh_pace_metadata() - memory of everything but objects
  * @heap: heap
@@ -228,11 +239,11 @@ void gh_pace_limiter(struct gh_heap *heap, bool marking)
 /**
  * gh_pace_start() - marking begins
  * @heap: heap
- * @stopped: with the world stopped
+ * @kind: what kind of cycle it is
  *
  * Context: world held for writing, gh_work_begin() has been called.
  */
-void gh_pace_start(struct gh_heap *heap, bool stopped)
+void gh_pace_start(struct gh_heap *heap, enum gh_pacer_kind kind)
 {
 	struct gh_pacer_heap h = heap_of(heap);
 	struct gh_pace *p = &heap->pace;
@@ -241,8 +252,8 @@ void gh_pace_start(struct gh_heap *heap, bool stopped)
 	atomic64_set(&p->credit, 0);
 	atomic64_set(&p->assist_ns, 0);
 	atomic64_set(&p->idle_ns, 0);
-	gh_pacer_start(&p->pacer, stopped ? GH_PACER_STW : GH_PACER_NORMAL,
-		       num_online_cpus(), ktime_get_ns(), &h);
+	atomic64_set(&heap->nr_refills, 0);
+	gh_pacer_start(&p->pacer, kind, num_online_cpus(), ktime_get_ns(), &h);
 }
 
 /**
@@ -291,6 +302,7 @@ void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c)
 	lockdep_assert_held_write(&heap->world);
 	c->assist_ns = r.assist_ns;
 	c->idle_ns = r.idle_ns;
+	p->swept_before = swept_pages(heap);
 	gh_pacer_end(&p->pacer, &r);
 	atomic64_set(&heap->heap_live, c->heap_marked);
 	atomic64_set(&p->heap_scan, c->scanned);
@@ -310,7 +322,8 @@ void gh_pace_swept(struct gh_heap *heap)
 	down_write(&heap->world);
 	read_limit(heap);
 	mem = memory_of(heap, heap_live(heap));
-	gh_pacer_sweep_done(&heap->pace.pacer, heap_live(heap), 0);
+	gh_pacer_sweep_done(&heap->pace.pacer, heap_live(heap),
+			    swept_pages(heap) - heap->pace.swept_before);
 	gh_pacer_set_memory(&heap->pace.pacer, &mem);
 	up_write(&heap->world);
 }
@@ -323,6 +336,8 @@ void gh_pace_swept(struct gh_heap *heap)
  */
 void gh_pace_add(struct gh_heap *heap, s64 bytes, bool noscan)
 {
+	if (bytes > 0 && unlikely(READ_ONCE(heap->collect_every)))
+		atomic64_inc(&heap->nr_refills);
 	atomic64_add(bytes, &heap->heap_live);
 	if (!noscan)
 		atomic64_add(bytes, &heap->pace.heap_scan);
@@ -389,6 +404,14 @@ void gh_pace_pay(struct gh_heap *heap, atomic64_t *credit, u64 bytes)
 	atomic64_add(gh_pacer_assist_bytes(&p->pacer, done), credit);
 }
 
+/* For tests: have so many spans been taken that a cycle is due? */
+static bool stressed(struct gh_heap *heap)
+{
+	u64 every = READ_ONCE(heap->collect_every);
+
+	return every && atomic64_read(&heap->nr_refills) >= every;
+}
+
 /**
  * gh_gc_triggered() - has an allocation to see to a cycle?
  * @heap: heap
@@ -403,6 +426,8 @@ bool gh_gc_triggered(struct gh_heap *heap)
 
 	if (READ_ONCE(heap->phase) != GH_PHASE_OFF)
 		return gh_gc_overdue(heap);
+	if (unlikely(stressed(heap)))
+		return true;
 	return heap_live(heap) >= max(gh_pacer_trigger(&heap->pace.pacer),
 				      least);
 }

@@ -20,6 +20,7 @@ struct gh_heap;
  *	taken for an assist yet
  * @assist_ns: CPU time of assists in this cycle
  * @idle_ns: CPU time of idle workers in this cycle
+ * @swept_before: pages that had been swept when this cycle ended
  */
 struct gh_pace {
 	spinlock_t lock;		/* pacer while marking, limiter */
@@ -30,11 +31,12 @@ struct gh_pace {
 	atomic64_t credit;
 	atomic64_t assist_ns;
 	atomic64_t idle_ns;
+	u64 swept_before;
 };
 
 void gh_pace_init(struct gh_heap *heap);
 u64 gh_pace_metadata(struct gh_heap *heap);
-void gh_pace_start(struct gh_heap *heap, bool stopped);
+void gh_pace_start(struct gh_heap *heap, enum gh_pacer_kind kind);
 void gh_pace_revise(struct gh_heap *heap);
 void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c);
 void gh_pace_swept(struct gh_heap *heap);

@@ -8,6 +8,7 @@
 
 #include "gh_config.h"
 
+struct gh_check_report;
 struct gh_heap;
 struct gh_mark;
 struct gh_cycle;
@@ -130,6 +131,16 @@ u64 gh_port_cpu_ns(void);
  * Context: collector; no lock held.
  */
 void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c);
+
+/**
+ * gh_port_checkmark() - report what a check of the marks has found
+ * @heap: heap
+ * @r: an object that is reachable and has no mark; NULL if the check is
+ *	incomplete because there was no memory for it
+ *
+ * Context: may sleep; collector, gh_heap.world held for writing.
+ */
+void gh_port_checkmark(struct gh_heap *heap, const struct gh_check_report *r);
 
 /**
  * gh_port_wake_scavenger() - have gh_scavenge_run() called
