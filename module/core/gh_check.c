@@ -70,6 +70,8 @@ static const char *check_pages(struct gh_heap *heap, struct check *c)
 		const char *why;
 
 		next = page + 1;
+		if (!(page % 1024))
+			cond_resched();
 		if (!s) {
 			c->backed += !!gh_heap_kaddr(heap, off);
 			continue;

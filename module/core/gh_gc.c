@@ -91,6 +91,7 @@ static void mark_setup(struct gh_heap *heap, const struct gh_cycle *c)
 	gh_mutator_begin_all(heap, m);
 	gh_mcache_begin_all(heap, m);
 	mark_batches(heap, m);
+	gh_port_event(heap, GH_EVENT_MARK_START, 0, 0);
 }
 
 /* Mark until no marker has anything left and no buffer anything new. */
@@ -144,6 +145,7 @@ static void mark_termination(struct gh_heap *heap, struct gh_cycle *c)
 	gh_pace_limiter(heap, false);
 	gh_port_set_marking(heap, 0);
 	WRITE_ONCE(heap->phase, GH_PHASE_OFF);
+	gh_port_event(heap, GH_EVENT_MARK_TERM, c->heap_marked, 0);
 	if (heap->stop_the_world > 1)
 		gh_sweep_stopped(heap);
 	gh_check_verify(heap);
@@ -221,6 +223,7 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 	c.start_ns = begin - heap->birth_ns;
 	c.heap_start = atomic64_read(&heap->heap_live);
 	c.goal = gh_pacer_goal(&heap->pace.pacer);
+	gh_port_event(heap, GH_EVENT_CYCLE_START, reason, 0);
 	gh_sweep_all(heap);
 
 	marking = ktime_get_ns();
@@ -228,6 +231,7 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 		mark_stopped(heap, &c);
 	else
 		mark_concurrently(heap, &c);
+	gh_port_event(heap, GH_EVENT_MARK_DONE, 0, 0);
 	check_marks(heap);
 	mark_termination(heap, &c);
 	up_write(&heap->world);
@@ -261,8 +265,11 @@ static void release_to_limit(struct gh_heap *heap)
  */
 u64 gh_gc_sweep(struct gh_heap *heap)
 {
+	u64 since = ktime_get_ns();
 	u64 freed = gh_sweep_all(heap);
 
+	gh_port_event(heap, GH_EVENT_SWEEP, freed, ktime_get_ns() - since);
+	gh_port_event(heap, GH_EVENT_SWEEP_DONE, 0, 0);
 	gh_pace_swept(heap);
 	if (unlikely(READ_ONCE(heap->verify))) {
 		down_write(&heap->world);

@@ -202,6 +202,7 @@ static int refill(struct gh_heap *heap, struct gh_mcache *mc,
 	*place = s;
 	gh_pace_add(heap, free_bytes(s), s->noscan);
 	ctx->bytes_taken += free_bytes(s);
+	gh_port_event(heap, GH_EVENT_REFILL, s->elemsize, free_bytes(s));
 	return 0;
 }
 

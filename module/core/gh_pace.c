@@ -204,6 +204,21 @@ void gh_gc_set_limit(struct gh_heap *heap, s64 limit)
 }
 
 /**
+ * gh_gc_set_stop() - set what programs are held off for
+ * @heap: heap
+ * @stop: gh_heap.stop_the_world
+ *
+ * Not while a cycle is in a stop, which looks at it more than once.
+ * Context: may sleep; heap->world not held.
+ */
+void gh_gc_set_stop(struct gh_heap *heap, u32 stop)
+{
+	down_write(&heap->world);
+	WRITE_ONCE(heap->stop_the_world, stop);
+	up_write(&heap->world);
+}
+
+/**
  * gh_gc_limit_changed() - compute the goal anew
  * @heap: heap whose gh_port_memory_limit() is another than before
  *
@@ -214,6 +229,15 @@ void gh_gc_limit_changed(struct gh_heap *heap)
 	down_write(&heap->world);
 	apply(heap);
 	up_write(&heap->world);
+}
+
+/* Say whether what was done to the limiter has changed what it says. */
+static void limiter_event(struct gh_heap *heap, bool was)
+{
+	bool is = gh_limiter_limiting(&heap->pace.limiter);
+
+	if (is != was)
+		gh_port_event(heap, GH_EVENT_LIMITER, is, 0);
 }
 
 /**
@@ -227,12 +251,14 @@ void gh_pace_limiter(struct gh_heap *heap, bool marking)
 {
 	struct gh_limiter *l = &heap->pace.limiter;
 	u64 now = ktime_get_ns();
+	bool was = gh_limiter_limiting(l);
 
 	spin_lock(&heap->pace.lock);
 	if (!marking && l->nr_cpus != num_online_cpus())
 		gh_limiter_reset_capacity(l, num_online_cpus(), now);
 	gh_limiter_start_transition(l, marking, heap->nr_cycles + 1, now);
 	gh_limiter_finish_transition(l, ktime_get_ns());
+	limiter_event(heap, was);
 	spin_unlock(&heap->pace.lock);
 }
 
@@ -268,14 +294,17 @@ void gh_pace_revise(struct gh_heap *heap)
 	struct gh_pacer_heap h;
 	struct gh_pacer_work w;
 	u64 now = ktime_get_ns();
+	bool was;
 
 	if (!spin_trylock(&p->lock))
 		return;
+	was = gh_limiter_limiting(&p->limiter);
 	h = heap_of(heap);
 	w = work_of(heap);
 	gh_pacer_revise(&p->pacer, &h, &w);
 	if (gh_limiter_need_update(&p->limiter, now))
 		gh_limiter_update(&p->limiter, now);
+	limiter_event(heap, was);
 	spin_unlock(&p->lock);
 }
 
@@ -373,6 +402,7 @@ static u64 assist(struct gh_heap *heap, u64 work)
 	spin_lock(&p->lock);
 	gh_limiter_add_assist(&p->limiter, n);
 	spin_unlock(&p->lock);
+	gh_port_event(heap, GH_EVENT_ASSIST, done, n);
 	return done;
 }
 
@@ -442,6 +472,9 @@ bool gh_gc_overdue(struct gh_heap *heap)
 		       READ_ONCE(heap->heap_marked));
 	u64 hard = goal + max_t(u64, goal / OVERDUE_DIV, OVERDUE_MIN);
 
+	/* A test is to see the same each time. */
+	if (unlikely(stressed(heap)))
+		return true;
 	return hard > goal && heap_live(heap) >= hard &&
 	       !gh_limiter_limiting(&heap->pace.limiter);
 }

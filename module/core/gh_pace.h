@@ -49,6 +49,7 @@ bool gh_gc_overdue(struct gh_heap *heap);
 
 void gh_gc_set_percent(struct gh_heap *heap, s64 percent);
 void gh_gc_set_limit(struct gh_heap *heap, s64 limit);
+void gh_gc_set_stop(struct gh_heap *heap, u32 stop);
 void gh_gc_limit_changed(struct gh_heap *heap);
 
 #endif /* GH_PACE_H */

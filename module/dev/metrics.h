@@ -57,6 +57,7 @@ enum goheap_folder {
 	GOHEAP_FOLDER_CPU,
 	GOHEAP_FOLDER_CPU_CLASSES,
 	GOHEAP_FOLDER_SCAVENGE,
+	GOHEAP_FOLDER_KNOBS,
 	GOHEAP_NR_FOLDERS,
 };
 
@@ -76,7 +77,7 @@ struct goheap_metric {
 	bool summed;
 };
 
-#define GOHEAP_NR_METRICS	42
+#define GOHEAP_NR_METRICS	44
 
 extern const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS];
 

@@ -6,6 +6,7 @@
  */
 #include "gh_test_heap.h"
 #include "gh_checkmark.h"
+#include "trace_line.h"
 
 /* Mark what env->root[] leads to; the world is held for writing afterwards. */
 static void mark_all(struct gh_test_env *env)
@@ -372,6 +373,104 @@ static void gh_trace_objects(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c.scanned_objs, 501);
 }
 
+/* As println() of Go writes them. */
+static void gh_trace_float(struct kunit *test)
+{
+	static const struct {
+		u64 fix;
+		const char *text;
+	} numbers[] = {
+		{ 0, "+0.000000e+000" },
+		{ 1ULL << 32, "+1.000000e+000" },
+		{ 3ULL << 31, "+1.500000e+000" },
+		{ 1ULL << 31, "+5.000000e-001" },
+		{ 1, "+2.328306e-010" },
+		{ 10ULL << 32, "+1.000000e+001" },
+		{ 1234567ULL << 32, "+1.234567e+006" },
+		{ 12345678ULL << 32, "+1.234568e+007" },
+		{ 99999995ULL << 32, "+1.000000e+008" },
+		{ 99999994ULL << 32, "+9.999999e+007" },
+		{ U64_MAX, "+4.294967e+009" },
+		/* 0.1, 1/3 and 9.99999995 as near as it gets */
+		{ 429496730, "+1.000000e-001" },
+		{ 1431655765, "+3.333333e-001" },
+		{ 42949672745ULL, "+1.000000e+001" },
+	};
+	char buf[GOHEAP_FLOAT];
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		KUNIT_EXPECT_STREQ(test, goheap_float(buf, numbers[i].fix),
+				   numbers[i].text);
+}
+
+static void gh_trace_pacer_lines(struct kunit *test)
+{
+	const struct gh_pacer_trace t = {
+		.assist_ratio = 3ULL << 31, .heap_scan = 3 << 20,
+		.start_live = 4 << 20, .start_goal = 8 << 20, .dedicated = 1,
+		.utilization = (1ULL << 32) / 100 * 27 + 100,
+		.work = { .heap = 1, .stack = 2, .globals = 3 },
+		.expected = 6, .triggered = 4, .end_live = 5, .goal_delta = -3,
+		.cons_mark = 1ULL << 32,
+		.sweep_live = 3 << 20, .sweep_allocated = 1 << 20,
+		.swept_pages = 70,
+	};
+	char *line = kunit_kzalloc(test, GOHEAP_TRACE_LINE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, line);
+	goheap_pacer_start_line(line, GOHEAP_TRACE_LINE, &t);
+	KUNIT_EXPECT_STREQ(test, line,
+			   "pacer: assist ratio=+1.500000e+000 (scan 3 MB in 4->8 MB) workers=1++0.000000e+000");
+	goheap_pacer_end_line(line, GOHEAP_TRACE_LINE, &t);
+	KUNIT_EXPECT_STREQ(test, line,
+			   "pacer: 27% CPU (25 exp.) for 1+2+3 B work (6 B exp.) in 4 B -> 5 B (∆goal -3, cons/mark +1.000000e+000)");
+	goheap_pacer_sweep_line(line, GOHEAP_TRACE_LINE, &t);
+	KUNIT_EXPECT_STREQ(test, line,
+			   "pacer: sweep done at heap size 3MB; allocated 1MB during sweep; swept 70 pages at +0.000000e+000 pages/byte");
+}
+
+static void gh_trace_gc_line(struct kunit *test)
+{
+	const struct gh_cycle c = {
+		.cycle = 7, .start_ns = 12034567890ULL, .setup_ns = 21000,
+		.mark_ns = 1234000, .term_ns = 5000, .cpu_ns = 1100000,
+		.assist_ns = 345000, .idle_ns = 12000, .heap_start = 4 << 20,
+		.heap_end = 5 << 20, .heap_marked = (2 << 20) - 1,
+		.goal = 8 << 20, .nr_cpus = 2, .cpu_permille = 37,
+		.reason = GH_CYCLE_FORCED,
+	};
+	char *line = kunit_kzalloc(test, GOHEAP_TRACE_LINE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, line);
+	goheap_trace_line(line, GOHEAP_TRACE_LINE, &c);
+	KUNIT_EXPECT_STREQ(test, line,
+			   "gc 7 @12.034s 3%: 0.021+1.2+0.005 ms clock, 0.042+0.34/1.1/0.012+0.010 ms cpu, 4->5->1 MB, 8 MB goal, 0 MB stacks, 0 MB globals, 2 P (forced)");
+}
+
+/* The way to an object, and how long a line gets. */
+static void gh_trace_check_line(struct kunit *test)
+{
+	struct gh_check_report r = {
+		.off = 0x4000, .bytes = 48, .layout = 5, .exact = true,
+		.kind = GH_ROOT_HANDLE, .steps = 1, .first = { { 0x2000, 3 } },
+	};
+	char *line = kunit_kzalloc(test, GOHEAP_TRACE_LINE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, line);
+	goheap_check_line(line, GOHEAP_TRACE_LINE, 0x8123, &r);
+	KUNIT_EXPECT_STREQ(test, line,
+			   "checkmark: object of 48 bytes, layout 5, is reachable and not marked: handle -> 0x8123000000002000+24 -> 0x8123000000004000");
+	memset(&r, 0xff, sizeof(r));
+	r.kind = GH_ROOT_BATCH;
+	r.exact = false;
+	r.off = (1ULL << 48) - 1;
+	KUNIT_EXPECT_LT(test, goheap_check_line(line, GOHEAP_TRACE_LINE,
+						0x8123, &r),
+			GOHEAP_TRACE_LINE - 1);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(line, " more) -> "));
+}
+
 static struct kunit_case gh_knobs_cases[] = {
 	KUNIT_CASE(gh_check_silent),
 	KUNIT_CASE(gh_check_finds),
@@ -385,6 +484,10 @@ static struct kunit_case gh_knobs_cases[] = {
 	KUNIT_CASE(gh_stress_all),
 	KUNIT_CASE(gh_stop_sweeps),
 	KUNIT_CASE(gh_trace_objects),
+	KUNIT_CASE(gh_trace_float),
+	KUNIT_CASE(gh_trace_pacer_lines),
+	KUNIT_CASE(gh_trace_gc_line),
+	KUNIT_CASE(gh_trace_check_line),
 	{}
 };
 
