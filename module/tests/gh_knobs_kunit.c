@@ -148,6 +148,8 @@ static void gh_check_path(struct kunit *test)
 	env->root[3] = array;
 	leaf = gh_test_new(test, 0, 48);
 	*gh_test_word(env, array, 9999) = leaf + 5;
+	/* Its neighbour leads somewhere, too. */
+	*gh_test_word(env, array, 9998) = gh_test_new(test, 0, 48);
 	mark_all(env);
 	forget(env, leaf);
 	gh_checkmark_run(env->heap, &r);
