@@ -40,8 +40,8 @@ static const char *format_ms(char text[24], uint64_t ns)
 }
 
 /*
- * CPU times are counted as Go does: of the stops before and after marking for all
- * CPUs; of marking, assists, the collector, and idle workers.
+ * CPU times are counted as Go does: of the stops before and after marking for
+ * all CPUs; of marking, assists, the collector, and idle workers.
  */
 size_t gh_trace_format(char *line, size_t size, const struct goheap_cycle *c)
 {

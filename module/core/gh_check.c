@@ -5,8 +5,8 @@
  * Every page is in a span, in an mcache's page cache, or free; a span's pages
  * all lead to it; the allocation count of a span is that of its slots; what is
  * backed is what was charged; and the page allocator agrees. Tests call it
- * between operations, and the collector if gh_heap.verify says so; nothing in the
- * core depends on it.
+ * between operations, and the collector if gh_heap.verify says so; nothing in
+ * the core depends on it.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"

@@ -2,25 +2,27 @@
 /*
  * A second opinion on what is reachable (gccheckmark).
  *
- * When marking is over, and before anything is made of it, programs are held off,
- * roots are read once more, and everything that can be reached from them is
- * visited again, with nothing of the marker's: object by object and depth first,
- * with bitmaps of its own, slots found by division and references by asking the
- * layout word by word. An object that is visited and has no mark is one that the
- * sweep would have freed. It is reported with the way that leads to it, counted,
- * and offered to the marker, so that it and all that it leads to stays.
+ * When marking is over, and before anything is made of it, programs are held
+ * off, roots are read once more, and everything that can be reached from them
+ * is visited again, with nothing of the marker's: object by object and depth
+ * first, with bitmaps of its own, slots found by division and references by
+ * asking the layout word by word. An object that is visited and has no mark is
+ * one that the sweep would have freed. It is reported with the way that leads
+ * to it, counted, and offered to the marker, so that it and all that it leads
+ * to stays.
  *
  * The stack of a depth-first search is the way from the root to where it is,
  * which is why it is one. It grows in chunks, 16 bytes for each level.
  *
- * What may be believed. Roots that programs write with the barrier, and objects,
- * lead to marked objects only: such a find is an error, of the marker or of a
- * program that stores without the barrier. It is different with registers and
- * stacks, which are read at another moment than by the marker. A function that
- * has been called since has uninitialised variables in its frame, where older
- * frames have left references to what has been garbage for long. So what only
- * registers and stacks lead to, or the topmost slot of a handle stack, is counted
- * apart, as a doubt; those roots are put aside until the others are done.
+ * What may be believed. Roots that programs write with the barrier, and
+ * objects, lead to marked objects only: such a find is an error, of the marker
+ * or of a program that stores without the barrier. It is different with
+ * registers and stacks, which are read at another moment than by the marker. A
+ * function that has been called since has uninitialised variables in its frame,
+ * where older frames have left references to what has been garbage for long. So
+ * what only registers and stacks lead to, or the topmost slot of a handle
+ * stack, is counted apart, as a doubt; those roots are put aside until the
+ * others are done.
  *
  * Memory: a bit for each 8 bytes of arenas with objects, and the chunks. If
  * there is none left what cannot be visited is not, and the check says that it
@@ -52,8 +54,8 @@ struct steps {
 /**
  * struct gh_checkmark - a check under way
  * @heap: heap
- * @visited: by arena: a bit for each word in which a visited object begins; NULL
- *	before the first one
+ * @visited: by arena: a bit for each word in which a visited object begins;
+ *	NULL before the first one
  * @path: the way to the object that is being looked at, which is the last
  * @doubtful: roots put aside: offset, and kind in place of a word
  * @kind: kind of the root that @path begins with
@@ -419,7 +421,8 @@ static void free_check(struct gh_checkmark *c)
 /**
  * gh_checkmark_begin() - begin to see whether all that is reachable is marked
  * @heap: heap
- * @first: out: the first object that is not, or NULL; unchanged if there is none
+ * @first: out: the first object that is not, or NULL; unchanged if there is
+ *	none
  *
  * Context: may sleep; the collector; gh_heap.world held for writing, programs
  * held off, phase GH_PHASE_MARK and nothing left to mark.
@@ -448,8 +451,8 @@ struct gh_checkmark *gh_checkmark_begin(struct gh_heap *heap,
  * gh_checkmark_end() - see to what was put aside, and end the check
  * @c: check
  *
- * What was found is counted in gh_heap.check_failures and .check_doubts, and has
- * been offered to the collector's marker, which has to mark on.
+ * What was found is counted in gh_heap.check_failures and .check_doubts, and
+ * has been offered to the collector's marker, which has to mark on.
  */
 void gh_checkmark_end(struct gh_checkmark *c)
 {

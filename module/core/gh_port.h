@@ -18,8 +18,8 @@
  * @GH_EVENT_ASSIST: a program has marked; a: bytes scanned, b: ns
  * @GH_EVENT_SWEEP: the collector has swept; a: pages freed, b: ns
  * @GH_EVENT_SCAVENGE: memory was given back; a: bytes, b: ns
- * @GH_EVENT_REFILL: a span was taken for allocation; a: bytes of a slot, b: bytes
- *	free in it
+ * @GH_EVENT_REFILL: a span was taken for allocation; a: bytes of a slot, b:
+ *	bytes free in it
  * @GH_EVENT_LIMITER: the collector's share of CPU time; a: it is limited
  */
 enum gh_event {

@@ -3,12 +3,12 @@
  * Sweeper: turns what the last cycle did not mark into free slots.
  *
  * Nothing is copied and no object is touched, unless dead ones are to be filled
- * for whoever looks for stale pointers (gh_heap.clobberfree). When a cycle ends, gh_heap.
- * sweepgen moves on by 2 and the bitmap that took the marks becomes the
- * bitmap of allocated slots of every span (see gh_mark_half()). Sweeping a
- * span then means: count its bits, clear the other bitmap for the marks of the
- * next cycle, let allocation begin at slot 0 again, and give the span back to
- * the heap if nothing in it is live.
+ * for whoever looks for stale pointers (gh_heap.clobberfree). When a cycle
+ * ends, gh_heap.sweepgen moves on by 2 and the bitmap that took the marks
+ * becomes the bitmap of allocated slots of every span (see gh_mark_half()).
+ * Sweeping a span then means: count its bits, clear the other bitmap for the
+ * marks of the next cycle, let allocation begin at slot 0 again, and give the
+ * span back to the heap if nothing in it is live.
  *
  * Who sweeps: the collector after its cycle; an mcache that needs a span; an
  * allocation that has run into the ceiling. A span is taken off mcentral's

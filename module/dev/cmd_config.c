@@ -2,9 +2,9 @@
 /*
  * Commands about what a heap is: INFO, SETUP, PARAM.
  *
- * Until its first use a heap exists only as goheap_file.aspace and .params, which
- * SETUP and PARAM change and from which the heap is then made. goheap_file.lock
- * decides which of both a change still reaches. See param.c.
+ * Until its first use a heap exists only as goheap_file.aspace and .params,
+ * which SETUP and PARAM change and from which the heap is then made.
+ * goheap_file.lock decides which of both a change still reaches. See param.c.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"

@@ -35,8 +35,8 @@ struct mem_cgroup;
  * @inode: private inode; its mapping finds every user mapping of this heap
  * @owner: user who has opened the device
  * @group: and group
- * @lock: protects @aspace, @params and the making of @heap; taken with the mmap lock
- *	held, so user memory must not be touched under it
+ * @lock: protects @aspace, @params and the making of @heap; taken with the mmap
+ *	lock held, so user memory must not be touched under it
  * @aspace: bytes of heap addresses that @heap will get, or has
  * @params: by enum goheap_param_id; read without @lock as well
  * @heap: the heap once it is in use; published with smp_store_release() and

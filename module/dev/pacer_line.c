@@ -3,15 +3,15 @@
  * The lines of gcpacertrace, as Go's runtime writes them:
  *
  *	pacer: assist ratio=+1.5e+000 (scan 3 MB in 4->8 MB) workers=1++0.0e+000
- *	pacer: 27% CPU (25 exp.) for 1+2+3 B work (6 B exp.) in 4 B -> 5 B (∆goal
- *	-3, cons/mark +1.0e+000)
+ *	pacer: 27% CPU (25 exp.) for 1+2+3 B work (6 B exp.) in 4 B -> 5 B
+ *	(∆goal -3, cons/mark +1.0e+000)
  *	pacer: sweep done at heap size 3MB; allocated 1MB during sweep; swept 70
  *	pages at +0.0e+000 pages/byte
  *
- * The second, and the third, in one line, and numbers with six digits behind the
- * point: println() of Go writes a float64 with its sign, one digit, six more, and
- * an exponent of three digits, rounded half up. Ours have 32 bits behind the
- * binary point; none is negative.
+ * The second, and the third, in one line, and numbers with six digits behind
+ * the point: println() of Go writes a float64 with its sign, one digit, six
+ * more, and an exponent of three digits, rounded half up. Ours have 32 bits
+ * behind the binary point; none is negative.
  */
 #include "gh_internal.h"
 #include "gh_pacer.h"

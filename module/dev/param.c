@@ -2,11 +2,11 @@
 /*
  * Parameters of a heap.
  *
- * goheap_file.params is what has been set, by command or through sysfs, and what
- * is read; a heap that is in use has its own copy of what the core needs to know.
- * goheap_file.lock keeps the two the same: a heap is made from the parameters
- * under it, and whoever sets one under it tells the heap if there is one. Setting
- * those that move the goal waits for a stop of the heap.
+ * goheap_file.params is what has been set, by command or through sysfs, and
+ * what is read; a heap that is in use has its own copy of what the core needs
+ * to know. goheap_file.lock keeps the two the same: a heap is made from the
+ * parameters under it, and whoever sets one under it tells the heap if there is
+ * one. Setting those that move the goal waits for a stop of the heap.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"

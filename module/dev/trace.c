@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From what happens in the core to tracepoints. Each is a jump over nothing while
- * it is off.
+ * From what happens in the core to tracepoints. Each is a jump over nothing
+ * while it is off.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"

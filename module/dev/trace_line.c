@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The lines of gctrace, scavtrace and gccheckmark, the first two as Go's runtime writes them. That of a cycle:
+ * The lines of gctrace, scavtrace and gccheckmark, the first two as Go's
+ * runtime writes them. That of a cycle:
  *
  *	gc 7 @1.234s 5%: 0.10+2.3+0.052 ms clock, 0.20+0/2.1/0+0.10 ms cpu,
  *	4->4->2 MB, 4 MB goal, 0 MB stacks, 0 MB globals, 2 P (forced)
@@ -8,8 +9,8 @@
  * (in one line). The three wall times are those of the stop before marking, of
  * marking beside the programs, and of the stop that ends it. CPU time of the
  * stops is counted for all CPUs, as Go does, though programs that need nothing
- * of the kernel run on; that of marking is assists, collector, and idle workers.
- * With gctrace=2 a line says how many objects were scanned:
+ * of the kernel run on; that of marking is assists, collector, and idle
+ * workers. With gctrace=2 a line says how many objects were scanned:
  *
  *	scan: total 4711 objs
  *

@@ -27,8 +27,8 @@
  * it. wanted is never more than started + 1, so at most one cycle is owed.
  *
  * If there has been no cycle for some time (GOHEAP_PARAM_GCPERIOD), the thread
- * asks for one itself: what died in an idle heap is not to stay for ever. Not for
- * the first one, and not with GOGC off, as in Go.
+ * asks for one itself: what died in an idle heap is not to stay for ever. Not
+ * for the first one, and not with GOGC off, as in Go.
  *
  * A caller that stops waiting takes nothing back: the cycle runs.
  *
@@ -154,11 +154,12 @@ static void wait_for_work(struct goheap_file *gf)
 
 	while (!work_to_do(w)) {
 		unsigned long max = period(gf), idle = idle_time(w);
-
 		/* What was over in vain is looked at again after as long. */
-		wait_event_idle_timeout(w->wake, work_to_do(w) ||
-						 period(gf) != max,
-					idle < max ? max - idle : max);
+		unsigned long timeout = idle < max ? max - idle : max;
+
+		wait_event_idle_timeout(w->wake,
+					work_to_do(w) || period(gf) != max,
+					timeout);
 		if (work_to_do(w) || !period_over(gf))
 			continue;
 		spin_lock(&w->lock);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is there to find errors of the collector and of programs: a second opinion
- * on the marks, and the stress modes. A marker that forgets is played by a case
- * that takes marks away.
+ * What is there to find errors of the collector and of programs: a second
+ * opinion on the marks, and the stress modes. A marker that forgets is played
+ * by a case that takes marks away.
  */
 #include "gh_test_heap.h"
 #include "gh_checkmark.h"
