@@ -87,32 +87,57 @@ bool gh_parse_size(const char *text, int64_t *bytes)
 	return true;
 }
 
+/* Keys of GODEBUG; a larger number than max counts as max, as in Go. */
+static const struct key {
+	const char *name;
+	unsigned int param;
+	uint64_t max;
+} keys[] = {
+	{ "clobberfree", GOHEAP_PARAM_CLOBBERFREE, 1 },
+	{ "gccheckmark", GOHEAP_PARAM_GCCHECKMARK, 1 },
+	{ "gcpacertrace", GOHEAP_PARAM_GCPACERTRACE, 1 },
+	{ "gcperiod", GOHEAP_PARAM_GCPERIOD, INT32_MAX },
+	{ "gcstoptheworld", GOHEAP_PARAM_GCSTOPTHEWORLD, 2 },
+	{ "gcstress", GOHEAP_PARAM_GCSTRESS, INT32_MAX },
+	{ "gctrace", GOHEAP_PARAM_GCTRACE, 2 },
+	{ "gcverify", GOHEAP_PARAM_GCVERIFY, 1 },
+	{ "invalidptr", GOHEAP_PARAM_INVALIDPTR, 1 },
+	{ "madvdontneed", GOHEAP_PARAM_MADVDONTNEED, 1 },
+	{ "scavtrace", GOHEAP_PARAM_SCAVTRACE, 1 },
+};
+
+static const struct key *find_key(const char *name, size_t length)
+{
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strlen(keys[i].name) == length &&
+		    !memcmp(keys[i].name, name, length))
+			return &keys[i];
+	return NULL;
+}
+
 /* One key=value of GODEBUG; false if the value is not one of the key's. */
 static bool parse_setting(const char *setting, size_t length,
 			  struct gh_debug *debug)
 {
-	static const char *const keys[] = { "gctrace", "invalidptr",
-					    "scavtrace", "madvdontneed" };
-	int *const values[] = { &debug->gctrace, &debug->invalidptr,
-				&debug->scavtrace, &debug->madvdontneed };
 	const char *equals = memchr(setting, '=', length);
+	const struct key *key;
 	const char *digits;
 	uint64_t value;
 
-	if (!equals)
+	key = equals ? find_key(setting, (size_t)(equals - setting)) : NULL;
+	if (!key)
 		return true;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		size_t key = strlen(keys[i]);
-
-		if ((size_t)(equals - setting) != key ||
-		    memcmp(setting, keys[i], key))
-			continue;
-		digits = equals + 1;
-		if (!parse_digits(&digits, INT32_MAX, &value) ||
-		    digits != setting + length)
-			return false;
-		*values[i] = value ? 1 : 0;
-	}
+	digits = equals + 1;
+	if (!parse_digits(&digits, INT32_MAX, &value) ||
+	    digits != setting + length)
+		return false;
+	if (value > key->max)
+		value = key->max;
+	/* The library writes that itself, to standard error. */
+	if (key->param == GOHEAP_PARAM_GCTRACE)
+		debug->gctrace = (int)value;
+	else
+		debug->params[key->param] = (int64_t)value;
 	return true;
 }
 
@@ -184,15 +209,20 @@ bool gh_env_memlimit(int64_t *bytes)
 	return false;
 }
 
+/* As without GODEBUG. */
+void gh_debug_init(struct gh_debug *debug)
+{
+	debug->gctrace = 0;
+	for (size_t i = 0; i < GH_NR_PARAMS; i++)
+		debug->params[i] = -1;
+}
+
 void gh_env_debug(struct gh_debug *debug)
 {
 	static bool warned;
 	const char *text = get("GODEBUG");
 
-	debug->gctrace = 0;
-	debug->invalidptr = -1;
-	debug->scavtrace = -1;
-	debug->madvdontneed = -1;
+	gh_debug_init(debug);
 	if (text && !gh_parse_debug(text, debug))
 		refuse(&warned, "GODEBUG", text, "values are numbers");
 }

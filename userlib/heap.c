@@ -204,7 +204,7 @@ static struct goheap *open_fd(int fd, bool precise)
 }
 
 /* Set a parameter to what GODEBUG says, unless it says nothing. */
-static void apply_debug(struct goheap *h, unsigned int id, int value)
+static void apply_debug(struct goheap *h, unsigned int id, int64_t value)
 {
 	struct goheap_param param = {
 		.size = sizeof(param),
@@ -213,8 +213,10 @@ static void apply_debug(struct goheap *h, unsigned int id, int value)
 		.value = value,
 	};
 
-	if (value >= 0)
-		gh_ioctl(h, GOHEAP_IOC_PARAM, &param);
+	/* A kernel that does not know it will do without. */
+	if (value >= 0 && gh_ioctl(h, GOHEAP_IOC_PARAM, &param) &&
+	    errno != ENOENT)
+		gh_warn("GODEBUG not obeyed: %s", goheap_error());
 }
 
 /* What the environment says about a new heap. */
@@ -229,9 +231,8 @@ static void apply_env(struct goheap *h)
 	if (gh_env_memlimit(&value) && goheap_set_memory_limit(h, value) < 0)
 		gh_warn("GOMEMLIMIT not set: %s", goheap_error());
 	gh_env_debug(&debug);
-	apply_debug(h, GOHEAP_PARAM_INVALIDPTR, debug.invalidptr);
-	apply_debug(h, GOHEAP_PARAM_SCAVTRACE, debug.scavtrace);
-	apply_debug(h, GOHEAP_PARAM_MADVDONTNEED, debug.madvdontneed);
+	for (unsigned int id = 0; id < GH_NR_PARAMS; id++)
+		apply_debug(h, id, debug.params[id]);
 }
 
 /**
@@ -240,7 +241,7 @@ static void apply_env(struct goheap *h)
  *
  * Opens the device, /dev/goheap unless the environment says otherwise in
  * GOHEAP_DEVICE, which makes a heap of its own. GOGC, GOMEMLIMIT and GODEBUG
- * (gctrace, invalidptr, madvdontneed, scavtrace) apply to it.
+ * apply to it.
  *
  * Return: the heap, or NULL with errno as open() and mmap() set it, EINVAL for
  * parameters that cannot be, ENOSPC for a table of heaps that is full, EPROTO

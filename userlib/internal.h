@@ -55,7 +55,7 @@
  * @threads: list of thread states; gh_lock
  * @hstacks: list of managed stacks; gh_lock
  * @next: next open heap; gh_lock
- * @gctrace: GODEBUG=gctrace=1
+ * @gctrace: GODEBUG=gctrace=, 0 to 2
  * @traced: number of the last cycle written to stderr; atomic, changes under
  *	@trace_lock
  * @trace_lock: see above
@@ -74,7 +74,7 @@ struct gh_heap {
 	struct gh_thread *threads;
 	struct gh_hstack *hstacks;
 	struct gh_heap *next;
-	bool gctrace;
+	int gctrace;
 	uint64_t traced;
 	pthread_mutex_t trace_lock;
 };
@@ -193,18 +193,19 @@ void gh_variables_remove_thread(struct gh_thread *t);
 
 /* env.c */
 
+/* Parameters that the library knows. */
+#define GH_NR_PARAMS (GOHEAP_PARAM_GCPERIOD + 1)
+
 /**
  * struct gh_debug - what GODEBUG asks for
- * @gctrace: 1 to write a line for each collection
- * @invalidptr: value for GOHEAP_PARAM_INVALIDPTR, -1 if not given
- * @scavtrace: the same for GOHEAP_PARAM_SCAVTRACE
- * @madvdontneed: the same for GOHEAP_PARAM_MADVDONTNEED
+ * @gctrace: 1 to write a line for each collection, 2 for a second one, about
+ *	the objects scanned
+ * @params: values for parameters of the heap by enum goheap_param_id, -1 if not
+ *	given
  */
 struct gh_debug {
 	int gctrace;
-	int invalidptr;
-	int scavtrace;
-	int madvdontneed;
+	int64_t params[GH_NR_PARAMS];
 };
 
 bool gh_parse_gogc(const char *text, int64_t *percent);
@@ -214,12 +215,15 @@ const char *gh_env_device(void);
 bool gh_env_gogc(int64_t *percent);
 bool gh_env_memlimit(int64_t *bytes);
 void gh_env_debug(struct gh_debug *debug);
+void gh_debug_init(struct gh_debug *debug);
 
 /* layout.c */
 bool gh_mask_set(uint64_t *mask, size_t elem_size, size_t offset, size_t bytes);
 
 /* trace.c */
 size_t gh_trace_format(char *line, size_t size, const struct goheap_cycle *c);
+size_t gh_trace_format_scan(char *line, size_t size,
+			    const struct goheap_cycle *c);
 void gh_trace_init(struct gh_heap *heap);
 void gh_trace_new(struct gh_heap *heap);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * GODEBUG=gctrace=1: a line on stderr for each collection, in Go's format.
+ * GODEBUG=gctrace=1: a line on stderr for each collection, in Go's format; with
+ * gctrace=2 another one, about the objects scanned.
  *
  * Commands that may have waited for collections return how many there were by
  * then; the records of those that were not written yet are fetched one by one.
@@ -39,23 +40,26 @@ static const char *format_ms(char text[24], uint64_t ns)
 }
 
 /*
- * CPU times are counted as Go does: before and after marking, when no program
- * can run, for all CPUs; and that of marking as dedicated workers' time.
+ * CPU times are counted as Go does: of the stops before and after marking for
+ * all CPUs; of marking, assists, the collector, and idle workers.
  */
 size_t gh_trace_format(char *line, size_t size, const struct goheap_cycle *c)
 {
-	char a[24], b[24], w[24], d[24], f[24], h[24];
-	uint64_t cpu_ns = c->cpu_ns < c->mark_ns ? c->cpu_ns : c->mark_ns;
+	char a[24], b[24], w[24], d[24], e[24], f[24], g[24], h[24];
+	uint64_t most_ns = c->mark_ns * c->nr_cpus;
+	uint64_t cpu_ns = c->cpu_ns < most_ns ? c->cpu_ns : most_ns;
 	unsigned long long ms = c->start_ns / 1000000;
 
 	snprintf(line, size,
 		 "gc %llu @%llu.%03llus %u%%: %s+%s+%s ms clock, "
-		 "%s+0/%s/0+%s ms cpu, %llu->%llu->%llu MB, %llu MB goal, "
+		 "%s+%s/%s/%s+%s ms cpu, %llu->%llu->%llu MB, %llu MB goal, "
 		 "%llu MB stacks, %llu MB globals, %u P%s\n",
 		 (unsigned long long)c->cycle, ms / 1000, ms % 1000,
 		 c->cpu_permille / 10, format_ms(a, c->setup_ns),
 		 format_ms(b, c->mark_ns), format_ms(w, c->term_ns),
-		 format_ms(d, c->setup_ns * c->nr_cpus), format_ms(f, cpu_ns),
+		 format_ms(d, c->setup_ns * c->nr_cpus),
+		 format_ms(e, c->assist_ns), format_ms(f, cpu_ns),
+		 format_ms(g, c->idle_ns),
 		 format_ms(h, c->term_ns * c->nr_cpus),
 		 (unsigned long long)c->heap_start >> 20,
 		 (unsigned long long)c->heap_end >> 20,
@@ -64,6 +68,15 @@ size_t gh_trace_format(char *line, size_t size, const struct goheap_cycle *c)
 		 (unsigned long long)c->stack_bytes >> 20,
 		 (unsigned long long)c->global_bytes >> 20, c->nr_cpus,
 		 c->reason == GOHEAP_CYCLE_FORCED ? " (forced)" : "");
+	return strlen(line);
+}
+
+/* What gctrace=2 adds. */
+size_t gh_trace_format_scan(char *line, size_t size,
+			    const struct goheap_cycle *c)
+{
+	snprintf(line, size, "scan: total %llu objs\n",
+		 (unsigned long long)c->scanned_objs);
 	return strlen(line);
 }
 
@@ -92,7 +105,7 @@ void gh_trace_init(struct gh_heap *heap)
 void gh_trace_new(struct gh_heap *heap)
 {
 	struct goheap_cycle last, cycle;
-	char line[320];
+	char line[512];
 	int saved = errno;
 	uint64_t number;
 
@@ -109,6 +122,9 @@ void gh_trace_new(struct gh_heap *heap)
 		if (get_cycle(heap, number, &cycle))
 			continue;
 		length = gh_trace_format(line, sizeof(line), &cycle);
+		if (heap->gctrace > 1)
+			length += gh_trace_format_scan(
+				line + length, sizeof(line) - length, &cycle);
 		if (write(STDERR_FILENO, line, length) < 0)
 			break;
 	}

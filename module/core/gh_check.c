@@ -5,7 +5,8 @@
  * Every page is in a span, in an mcache's page cache, or free; a span's pages
  * all lead to it; the allocation count of a span is that of its slots; what is
  * backed is what was charged; and the page allocator agrees. Tests call it
- * between operations; nothing in the core depends on it.
+ * between operations, and the collector if gh_heap.verify says so; nothing in
+ * the core depends on it.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
@@ -69,6 +70,8 @@ static const char *check_pages(struct gh_heap *heap, struct check *c)
 		const char *why;
 
 		next = page + 1;
+		if (!(page % 1024))
+			cond_resched();
 		if (!s) {
 			c->backed += !!gh_heap_kaddr(heap, off);
 			continue;
@@ -83,6 +86,43 @@ static const char *check_pages(struct gh_heap *heap, struct check *c)
 	return NULL;
 }
 
+/*
+ * Is what is backed what was charged? Memory that somebody is giving back, who
+ * does not need the world for it, is charged until it has gone.
+ */
+static bool is_charged(struct gh_heap *heap, u64 pages, bool alone)
+{
+	u64 mapped = atomic64_read(&heap->mapped);
+	u64 backed = pages * GH_PAGE_SIZE;
+
+	return alone ? mapped == backed : mapped >= backed;
+}
+
+/* @alone: nobody gives memory back. */
+static const char *check_heap(struct gh_heap *heap, bool alone)
+{
+	struct check c = {};
+	const char *why;
+	s64 inuse = 0;
+	int cpu;
+
+	down_read(&heap->backing);
+	why = check_pages(heap, &c);
+	if (!why && !is_charged(heap, c.backed, alone))
+		why = "mapped";
+	up_read(&heap->backing);
+	if (why)
+		return why;
+	for_each_possible_cpu(cpu)
+		inuse += per_cpu_ptr(heap->stats, cpu)->inuse_pages;
+	if (inuse != c.inuse)
+		return "inuse_pages";
+	mutex_lock(&heap->lock);
+	why = gh_pagealloc_check(&heap->pages);
+	mutex_unlock(&heap->lock);
+	return why;
+}
+
 /**
  * gh_check_heap() - find the first thing that does not add up
  * @heap: heap on which nothing else is going on
@@ -92,22 +132,22 @@ static const char *check_pages(struct gh_heap *heap, struct check *c)
  */
 const char *gh_check_heap(struct gh_heap *heap)
 {
-	struct check c = {};
-	const char *why;
-	s64 inuse = 0;
-	int cpu;
+	return check_heap(heap, true);
+}
 
-	why = check_pages(heap, &c);
-	if (why)
-		return why;
-	for_each_possible_cpu(cpu)
-		inuse += per_cpu_ptr(heap->stats, cpu)->inuse_pages;
-	if (inuse != c.inuse)
-		return "inuse_pages";
-	if ((u64)atomic64_read(&heap->mapped) != c.backed * GH_PAGE_SIZE)
-		return "mapped";
-	mutex_lock(&heap->lock);
-	why = gh_pagealloc_check(&heap->pages);
-	mutex_unlock(&heap->lock);
-	return why;
+/**
+ * gh_check_verify() - warn about what does not add up
+ * @heap: heap
+ *
+ * Context: may sleep; heap->world held for writing.
+ */
+void gh_check_verify(struct gh_heap *heap)
+{
+	const char *why;
+
+	lockdep_assert_held_write(&heap->world);
+	if (likely(!READ_ONCE(heap->verify)))
+		return;
+	why = check_heap(heap, false);
+	WARN(why, "goheap: after cycle %llu: %s\n", heap->nr_cycles, why);
 }

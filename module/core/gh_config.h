@@ -89,6 +89,9 @@
 #define GH_LIMIT_HEADROOM_PCT	3
 #define GH_LIMIT_HEADROOM_MIN	(1UL << 20)
 
+/* What a dead slot is filled with if gh_heap.clobberfree says so. */
+#define GH_CLOBBER		0xdb
+
 /* Cycle records kept, as many as Go's PauseNs. */
 #define GH_NR_CYCLES		256
 

@@ -51,6 +51,12 @@ static inline u64 gh_mul_div(u64 a, u64 b, u64 c)
 	/* The quotient has 64 bits if the upper half of the product is < c. */
 	if (mul_u64_u64_shr(a, b, 64) >= c)
 		return U64_MAX;
+	/*
+	 * On x86 its asm says that it reads all operands before it writes; a
+	 * divisor that is known to equal @a would be kept in the register that
+	 * the product goes to.
+	 */
+	OPTIMIZER_HIDE_VAR(c);
 	return mul_u64_u64_div_u64(a, b, c);
 }
 

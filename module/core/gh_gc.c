@@ -46,6 +46,7 @@
  * When a cycle starts, and how programs help, is told in gh_pace.c.
  */
 #include "gh_internal.h"
+#include "gh_checkmark.h"
 #include "gh_heap.h"
 #include "gh_mutator.h"
 #include "gh_port.h"
@@ -60,18 +61,26 @@ static void mark_batches(struct gh_heap *heap, struct gh_mark *m)
 	mutex_unlock(&heap->batch_lock);
 }
 
+static enum gh_pacer_kind kind_of(struct gh_heap *heap, u32 reason)
+{
+	if (heap->stop_the_world)
+		return GH_PACER_STW;
+	return reason == GH_CYCLE_PERIODIC ? GH_PACER_PERIODIC :
+					     GH_PACER_NORMAL;
+}
+
 /*
  * From here on stores are reported and new objects are black. No thread is in a
  * call, and all others have seen it when gh_port_sync_users() returns.
  */
-static void mark_setup(struct gh_heap *heap)
+static void mark_setup(struct gh_heap *heap, const struct gh_cycle *c)
 {
 	struct gh_mark *m = &heap->mark;
 
 	WRITE_ONCE(heap->phase, GH_PHASE_MARK);
 	gh_work_begin(heap);
 	gh_pace_limiter(heap, true);
-	gh_pace_start(heap, heap->stop_the_world);
+	gh_pace_start(heap, kind_of(heap, c->reason));
 	gh_port_set_marking(heap, heap->nr_cycles + 1);
 	if (heap->stop_the_world)
 		gh_port_hold_users(heap);
@@ -82,6 +91,7 @@ static void mark_setup(struct gh_heap *heap)
 	gh_mutator_begin_all(heap, m);
 	gh_mcache_begin_all(heap, m);
 	mark_batches(heap, m);
+	gh_port_event(heap, GH_EVENT_MARK_START, 0, 0);
 }
 
 /* Mark until no marker has anything left and no buffer anything new. */
@@ -109,6 +119,17 @@ static bool mark_done(struct gh_heap *heap)
 	return !gh_mark_pending(m) && gh_work_done(m);
 }
 
+/* Have somebody else say what is reachable. World held for writing. */
+static void check_marks(struct gh_heap *heap)
+{
+	if (likely(!READ_ONCE(heap->checkmark)))
+		return;
+	gh_port_hold_users(heap);
+	gh_checkmark_run(heap, NULL);
+	while (!mark_done(heap))
+		mark_phase(heap);
+}
+
 static void mark_termination(struct gh_heap *heap, struct gh_cycle *c)
 {
 	WRITE_ONCE(heap->phase, GH_PHASE_MARK_TERMINATION);
@@ -124,6 +145,10 @@ static void mark_termination(struct gh_heap *heap, struct gh_cycle *c)
 	gh_pace_limiter(heap, false);
 	gh_port_set_marking(heap, 0);
 	WRITE_ONCE(heap->phase, GH_PHASE_OFF);
+	gh_port_event(heap, GH_EVENT_MARK_TERM, c->heap_marked, 0);
+	if (heap->stop_the_world > 1)
+		gh_sweep_stopped(heap);
+	gh_check_verify(heap);
 }
 
 /* Mark beside the programs. The world is held for writing at the end. */
@@ -133,7 +158,7 @@ static void mark_concurrently(struct gh_heap *heap, struct gh_cycle *c)
 	u32 nr, idle;
 
 	down_write(&heap->world);
-	mark_setup(heap);
+	mark_setup(heap, c);
 	up_write(&heap->world);
 	c->setup_ns = ktime_get_ns() - since;
 	nr = gh_pace_workers(heap, &idle);
@@ -157,7 +182,7 @@ static void mark_stopped(struct gh_heap *heap, struct gh_cycle *c)
 	u64 since = ktime_get_ns();
 
 	down_write(&heap->world);
-	mark_setup(heap);
+	mark_setup(heap, c);
 	gh_port_mark_roots(heap, &heap->mark);
 	do {
 		mark_phase(heap);
@@ -201,6 +226,7 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 	c.start_ns = begin - heap->birth_ns;
 	c.heap_start = atomic64_read(&heap->heap_live);
 	c.goal = gh_pacer_goal(&heap->pace.pacer);
+	gh_port_event(heap, GH_EVENT_CYCLE_START, reason, 0);
 	gh_sweep_all(heap);
 
 	marking = ktime_get_ns();
@@ -208,6 +234,8 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 		mark_stopped(heap, &c);
 	else
 		mark_concurrently(heap, &c);
+	gh_port_event(heap, GH_EVENT_MARK_DONE, 0, 0);
+	check_marks(heap);
 	mark_termination(heap, &c);
 	up_write(&heap->world);
 	end = ktime_get_ns();
@@ -232,11 +260,19 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
  */
 u64 gh_gc_sweep(struct gh_heap *heap)
 {
+	u64 since = ktime_get_ns();
 	u64 freed = gh_sweep_all(heap);
 	u64 excess = gh_pace_swept(heap);
 
 	if (excess)
 		gh_heap_release(heap, excess);
+	gh_port_event(heap, GH_EVENT_SWEEP, freed, ktime_get_ns() - since);
+	gh_port_event(heap, GH_EVENT_SWEEP_DONE, 0, 0);
+	if (unlikely(READ_ONCE(heap->verify))) {
+		down_write(&heap->world);
+		gh_check_verify(heap);
+		up_write(&heap->world);
+	}
 	gh_scavenge_swept(heap);
 	return freed;
 }

@@ -16,6 +16,7 @@ enum gh_cycle_reason {
 	GH_CYCLE_HEAP = 0,
 	GH_CYCLE_FORCED,
 	GH_CYCLE_CEILING,
+	GH_CYCLE_PERIODIC,
 };
 
 enum gh_phase {
@@ -89,6 +90,7 @@ struct gh_stats {
  * @heap_end: live bytes at the end of marking
  * @heap_marked: bytes found live, or allocated during the cycle
  * @scanned: bytes of objects with references that were scanned
+ * @scanned_objs: how many objects those were
  * @goal: heap goal of the cycle
  * @stack_bytes: bytes of handle stacks scanned
  * @global_bytes: bytes of pinned handles scanned
@@ -112,6 +114,7 @@ struct gh_cycle {
 	u64 heap_end;
 	u64 heap_marked;
 	u64 scanned;
+	u64 scanned_objs;
 	u64 goal;
 	u64 stack_bytes;
 	u64 global_bytes;
@@ -181,7 +184,15 @@ struct gh_config {
  * @heap_marked: bytes the last cycle found live
  * @pace: goal, trigger, and what allocation does about them
  * @invalidptr: report bad references found in objects
- * @stop_the_world: mark with all programs held off
+ * @stop_the_world: 1: mark with all programs held off; 2: sweep so, too
+ * @checkmark: look again whether all that is reachable is marked
+ * @verify: look for what does not add up after each marking and each sweep
+ * @clobberfree: fill slots that die with GH_CLOBBER
+ * @collect_every: a cycle is due each time so many spans have been taken for
+ *	allocation, 0 for not
+ * @nr_refills: spans taken since the last cycle began, if that is not 0
+ * @check_failures: unmarked objects that checks have found
+ * @check_doubts: those that only registers and stacks led to
  * @madvdontneed: the background scavenger gives memory back; else it only counts
  *	what it could
  * @scav: scavenger
@@ -232,7 +243,14 @@ struct gh_heap {
 	u64 heap_marked;
 	struct gh_pace pace;
 	bool invalidptr;
-	bool stop_the_world;
+	u32 stop_the_world;
+	bool checkmark;
+	bool verify;
+	bool clobberfree;
+	u64 collect_every;
+	atomic64_t nr_refills;
+	u64 check_failures;
+	u64 check_doubts;
 	bool madvdontneed;
 	struct gh_scavenge scav;
 
@@ -356,6 +374,7 @@ int gh_malloc(struct gh_heap *heap, u32 layout, u64 bytes, u32 count,
 	      struct gh_batch *b);
 int gh_malloc_make_room(struct gh_heap *heap, u64 bytes, int why, int *tries);
 void gh_span_zero(struct gh_heap *heap, struct gh_span *s, u32 idx, u32 n);
+void gh_span_clobber(struct gh_heap *heap, struct gh_span *s, u32 idx);
 void gh_mcache_flush(struct gh_heap *heap, int cpu);
 void gh_mcache_begin_all(struct gh_heap *heap, struct gh_mark *m);
 void gh_mcache_flush_all(struct gh_heap *heap);
@@ -364,6 +383,7 @@ void gh_mcache_flush_all(struct gh_heap *heap);
 bool gh_sweep_span(struct gh_heap *heap, struct gh_span *s, bool preserve);
 void gh_sweep_own(struct gh_heap *heap, struct gh_span *s);
 u64 gh_sweep_all(struct gh_heap *heap);
+u64 gh_sweep_stopped(struct gh_heap *heap);
 
 /* Cycle; module/core/gh_gc.c */
 void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason);
@@ -372,5 +392,6 @@ bool gh_gc_get_cycle(struct gh_heap *heap, u64 cycle, struct gh_cycle *c);
 
 /* Validator; module/core/gh_check.c */
 const char *gh_check_heap(struct gh_heap *heap);
+void gh_check_verify(struct gh_heap *heap);
 
 #endif /* GH_HEAP_H */

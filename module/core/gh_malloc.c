@@ -75,14 +75,14 @@ static void batch_add(struct gh_heap *heap, struct gh_batch *b, u64 off)
 	b->refs[b->nr++] = (u64)heap->tag << 48 | off;
 }
 
-/* Clear part of a span; it need not be contiguous in the kernel. */
-static void zero_range(struct gh_heap *heap, u64 off, u64 bytes)
+/* Fill part of a span; it need not be contiguous in the kernel. */
+static void fill_range(struct gh_heap *heap, u64 off, u64 bytes, int c)
 {
 	while (bytes) {
 		u64 n = min_t(u64, bytes,
 			      GH_PAGE_SIZE - (off & ~GH_PAGE_MASK));
 
-		memset(gh_heap_kaddr(heap, off), 0, n);
+		memset(gh_heap_kaddr(heap, off), c, n);
 		off += n;
 		bytes -= n;
 		if (!(off & (GH_CHUNK_SIZE - 1)))
@@ -104,7 +104,18 @@ void gh_span_zero(struct gh_heap *heap, struct gh_span *s, u32 idx, u32 n)
 	if (s->npages == 1)
 		memset(s->kaddr + first, 0, n * s->elemsize);
 	else
-		zero_range(heap, s->base + first, n * s->elemsize);
+		fill_range(heap, s->base + first, n * s->elemsize, 0);
+}
+
+/**
+ * gh_span_clobber() - fill a dead slot of a span
+ * @heap: heap
+ * @s: span of the caller's, whose gh_span.needzero will be set
+ * @idx: the slot
+ */
+void gh_span_clobber(struct gh_heap *heap, struct gh_span *s, u32 idx)
+{
+	fill_range(heap, s->base + idx * s->elemsize, s->elemsize, GH_CLOBBER);
 }
 
 /* Reload alloc_cache for freeindex, which is at the start of a word. */
@@ -191,6 +202,7 @@ static int refill(struct gh_heap *heap, struct gh_mcache *mc,
 	*place = s;
 	gh_pace_add(heap, free_bytes(s), s->noscan);
 	ctx->bytes_taken += free_bytes(s);
+	gh_port_event(heap, GH_EVENT_REFILL, s->elemsize, free_bytes(s));
 	return 0;
 }
 
@@ -311,7 +323,7 @@ static int alloc_large(struct gh_heap *heap, struct alloc_ctx *ctx,
 		if (IS_ERR(s))
 			return PTR_ERR(s);
 		if (s->needzero)
-			zero_range(heap, s->base, s->elemsize);
+			fill_range(heap, s->base, s->elemsize, 0);
 		if (unlikely(READ_ONCE(heap->phase) != GH_PHASE_OFF))
 			gh_mark_black(heap, s, 0, 1);
 		s->alloc_count = 1;

@@ -50,6 +50,7 @@
  * may follow what it finds in the tables without a lock.
  */
 #include "gh_internal.h"
+#include "gh_checkmark.h"
 #include "gh_heap.h"
 #include "gh_port.h"
 
@@ -328,6 +329,7 @@ static void scan_large(struct gh_mark *m, struct gh_span *s)
 	if (s->sc->stack) {
 		scan_stack(m, s->base, s->elemsize);
 		m->scanned += s->elemsize;
+		m->nr_objs++;
 		return;
 	}
 	for (;;) {
@@ -336,6 +338,7 @@ static void scan_large(struct gh_mark *m, struct gh_span *s)
 
 		if (pos >= s->elemsize)
 			break;
+		m->nr_objs += !pos;
 		end = min(off + step, limit);
 		if (end < limit && gh_work_hungry(&m->heap->work))
 			gh_work_share(m, s);
@@ -391,6 +394,7 @@ static void scan_word(struct gh_mark *m, struct gh_span *s, u32 i)
 	if (!todo)
 		return;
 	w->scan |= todo;
+	m->nr_objs += hweight64(todo);
 	m->scanned += hweight64(todo) * s->elemsize;
 	if (s->npages == 1)
 		scan_slots(m, s, i * 64, todo);
@@ -528,6 +532,10 @@ void gh_mark_refs(struct gh_mark *m, const u64 *refs, u64 nr,
 {
 	u64 i;
 
+	if (unlikely(m->check)) {
+		gh_checkmark_refs(m->check, refs, nr, kind);
+		return;
+	}
 	m->nr_roots += nr;
 	m->root_bytes[kind] += nr * sizeof(*refs);
 	for (i = 0; i < nr; i++)
@@ -583,6 +591,11 @@ void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
 {
 	u64 i;
 
+	if (unlikely(m->check)) {
+		gh_checkmark_words(m->check, words, nr, windows, nr_windows,
+				   kind);
+		return;
+	}
 	m->root_bytes[kind] += nr * sizeof(*words);
 	for (i = 0; i < nr; i++) {
 		u64 off;

@@ -4,6 +4,7 @@
 
 #include "gh_config.h"
 
+struct gh_checkmark;
 struct gh_cycle;
 struct gh_heap;
 struct gh_span;
@@ -40,6 +41,7 @@ struct gh_window {
  * @invalid: bad references, likewise
  * @nr_roots: roots offered, likewise
  * @root_bytes: bytes of roots by kind, likewise
+ * @nr_objs: objects scanned, likewise
  * @black_bytes: gh_stats.black_bytes of all CPUs when the cycle began
  */
 struct gh_work {
@@ -55,6 +57,7 @@ struct gh_work {
 	u64 invalid;
 	u64 nr_roots;
 	u64 root_bytes[GH_NR_ROOT_KINDS];
+	u64 nr_objs;
 	s64 black_bytes;
 };
 
@@ -92,6 +95,8 @@ struct gh_pending {
  * @invalid: bad references, likewise
  * @nr_roots: roots offered, likewise
  * @root_bytes: bytes of roots by kind, likewise
+ * @nr_objs: objects scanned, likewise
+ * @check: roots are for that check and not to be marked, or NULL
  *
  * Small enough for the stack. Used by one thread between gh_mark_begin() and
  * gh_mark_finish().
@@ -116,6 +121,8 @@ struct gh_mark {
 	u64 invalid;
 	u64 nr_roots;
 	u64 root_bytes[GH_NR_ROOT_KINDS];
+	u64 nr_objs;
+	struct gh_checkmark *check;
 };
 
 /* Shared work; module/core/gh_work.c */

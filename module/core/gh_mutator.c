@@ -353,6 +353,8 @@ static int fill(struct gh_heap *heap, struct gh_lease *l,
 		list_add_tail(&s->node, &l->spans);
 		gh_pace_add(heap, free_bytes(s), s->noscan);
 		*taken += free_bytes(s);
+		gh_port_event(heap, GH_EVENT_REFILL, s->elemsize,
+			      free_bytes(s));
 	}
 	return 0;
 }

@@ -45,6 +45,17 @@
 /* Bytes scanned between two looks whether the caller is being killed. */
 #define ASSIST_STEP	(1UL << 20)
 
+/* Pages swept since the heap began. */
+static u64 swept_pages(struct gh_heap *heap)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(heap->stats, cpu)->swept_pages);
+	return sum;
+}
+
 /**
  * gh_pace_metadata() - memory of everything but objects
  * @heap: heap
@@ -196,6 +207,21 @@ void gh_gc_set_limit(struct gh_heap *heap, s64 limit)
 }
 
 /**
+ * gh_gc_set_stop() - set what programs are held off for
+ * @heap: heap
+ * @stop: gh_heap.stop_the_world
+ *
+ * Not while a cycle is in a stop, which looks at it more than once.
+ * Context: may sleep; heap->world not held.
+ */
+void gh_gc_set_stop(struct gh_heap *heap, u32 stop)
+{
+	down_write(&heap->world);
+	WRITE_ONCE(heap->stop_the_world, stop);
+	up_write(&heap->world);
+}
+
+/**
  * gh_gc_limit_changed() - compute the goal anew
  * @heap: heap whose gh_port_memory_limit() is another than before
  *
@@ -206,6 +232,15 @@ void gh_gc_limit_changed(struct gh_heap *heap)
 	down_write(&heap->world);
 	apply(heap);
 	up_write(&heap->world);
+}
+
+/* Say whether what was done to the limiter has changed what it says. */
+static void limiter_event(struct gh_heap *heap, bool was)
+{
+	bool is = gh_limiter_limiting(&heap->pace.limiter);
+
+	if (is != was)
+		gh_port_event(heap, GH_EVENT_LIMITER, is, 0);
 }
 
 /**
@@ -219,23 +254,25 @@ void gh_pace_limiter(struct gh_heap *heap, bool marking)
 {
 	struct gh_limiter *l = &heap->pace.limiter;
 	u64 now = ktime_get_ns();
+	bool was = gh_limiter_limiting(l);
 
 	spin_lock(&heap->pace.lock);
 	if (!marking && l->nr_cpus != num_online_cpus())
 		gh_limiter_reset_capacity(l, num_online_cpus(), now);
 	gh_limiter_start_transition(l, marking, heap->nr_cycles + 1, now);
 	gh_limiter_finish_transition(l, ktime_get_ns());
+	limiter_event(heap, was);
 	spin_unlock(&heap->pace.lock);
 }
 
 /**
  * gh_pace_start() - marking begins
  * @heap: heap
- * @stopped: with the world stopped
+ * @kind: what kind of cycle it is
  *
  * Context: world held for writing, gh_work_begin() has been called.
  */
-void gh_pace_start(struct gh_heap *heap, bool stopped)
+void gh_pace_start(struct gh_heap *heap, enum gh_pacer_kind kind)
 {
 	struct gh_pacer_heap h = heap_of(heap);
 	struct gh_pace *p = &heap->pace;
@@ -245,8 +282,8 @@ void gh_pace_start(struct gh_heap *heap, bool stopped)
 	atomic64_set(&p->assist_ns, 0);
 	atomic64_set(&p->idle_ns, 0);
 	atomic64_set(&p->worker_ns, 0);
-	gh_pacer_start(&p->pacer, stopped ? GH_PACER_STW : GH_PACER_NORMAL,
-		       num_online_cpus(), ktime_get_ns(), &h);
+	atomic64_set(&heap->nr_refills, 0);
+	gh_pacer_start(&p->pacer, kind, num_online_cpus(), ktime_get_ns(), &h);
 }
 
 /**
@@ -281,14 +318,17 @@ void gh_pace_revise(struct gh_heap *heap)
 	struct gh_pacer_heap h;
 	struct gh_pacer_work w;
 	u64 now = ktime_get_ns();
+	bool was;
 
 	if (!spin_trylock(&p->lock))
 		return;
+	was = gh_limiter_limiting(&p->limiter);
 	h = heap_of(heap);
 	w = work_of(heap);
 	gh_pacer_revise(&p->pacer, &h, &w);
 	if (gh_limiter_need_update(&p->limiter, now))
 		gh_limiter_update(&p->limiter, now);
+	limiter_event(heap, was);
 	spin_unlock(&p->lock);
 }
 
@@ -315,6 +355,7 @@ void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c)
 	lockdep_assert_held_write(&heap->world);
 	c->assist_ns = r.assist_ns;
 	c->idle_ns = r.idle_ns;
+	p->swept_before = swept_pages(heap);
 	gh_pacer_end(&p->pacer, &r);
 	atomic64_set(&heap->heap_live, c->heap_marked);
 	atomic64_set(&p->heap_scan, c->scanned);
@@ -337,7 +378,8 @@ u64 gh_pace_swept(struct gh_heap *heap)
 	down_write(&heap->world);
 	read_limit(heap);
 	mem = memory_of(heap, heap_live(heap));
-	gh_pacer_sweep_done(p, heap_live(heap), 0);
+	gh_pacer_sweep_done(p, heap_live(heap),
+			    swept_pages(heap) - heap->pace.swept_before);
 	gh_pacer_set_memory(p, &mem);
 	if (mem.mapped_ready > p->memory_limit)
 		excess = mem.mapped_ready - p->memory_limit;
@@ -353,6 +395,8 @@ u64 gh_pace_swept(struct gh_heap *heap)
  */
 void gh_pace_add(struct gh_heap *heap, s64 bytes, bool noscan)
 {
+	if (bytes > 0 && unlikely(READ_ONCE(heap->collect_every)))
+		atomic64_inc(&heap->nr_refills);
 	atomic64_add(bytes, &heap->heap_live);
 	if (!noscan)
 		atomic64_add(bytes, &heap->pace.heap_scan);
@@ -388,6 +432,7 @@ static u64 assist(struct gh_heap *heap, u64 work)
 	spin_lock(&p->lock);
 	gh_limiter_add_assist(&p->limiter, n);
 	spin_unlock(&p->lock);
+	gh_port_event(heap, GH_EVENT_ASSIST, done, n);
 	return done;
 }
 
@@ -419,6 +464,14 @@ void gh_pace_pay(struct gh_heap *heap, atomic64_t *credit, u64 bytes)
 	atomic64_add(gh_pacer_assist_bytes(&p->pacer, done), credit);
 }
 
+/* For tests: have so many spans been taken that a cycle is due? */
+static bool stressed(struct gh_heap *heap)
+{
+	u64 every = READ_ONCE(heap->collect_every);
+
+	return every && atomic64_read(&heap->nr_refills) >= every;
+}
+
 /**
  * gh_gc_triggered() - has an allocation to see to a cycle?
  * @heap: heap
@@ -433,6 +486,8 @@ bool gh_gc_triggered(struct gh_heap *heap)
 
 	if (READ_ONCE(heap->phase) != GH_PHASE_OFF)
 		return gh_gc_overdue(heap);
+	if (unlikely(stressed(heap)))
+		return true;
 	return heap_live(heap) >= max(gh_pacer_trigger(&heap->pace.pacer),
 				      least);
 }
@@ -447,6 +502,9 @@ bool gh_gc_overdue(struct gh_heap *heap)
 		       READ_ONCE(heap->heap_marked));
 	u64 hard = goal + max_t(u64, goal / OVERDUE_DIV, OVERDUE_MIN);
 
+	/* A test is to see the same each time. */
+	if (unlikely(stressed(heap)))
+		return true;
 	return hard > goal && heap_live(heap) >= hard &&
 	       !gh_limiter_limiting(&heap->pace.limiter);
 }

@@ -21,6 +21,7 @@ struct gh_heap;
  * @assist_ns: CPU time of assists in this cycle
  * @idle_ns: CPU time of idle workers in this cycle
  * @worker_ns: CPU time of other workers in this cycle
+ * @swept_before: pages that had been swept when this cycle ended
  */
 struct gh_pace {
 	spinlock_t lock;		/* pacer while marking, limiter */
@@ -32,11 +33,12 @@ struct gh_pace {
 	atomic64_t assist_ns;
 	atomic64_t idle_ns;
 	atomic64_t worker_ns;
+	u64 swept_before;
 };
 
 void gh_pace_init(struct gh_heap *heap);
 u64 gh_pace_metadata(struct gh_heap *heap);
-void gh_pace_start(struct gh_heap *heap, bool stopped);
+void gh_pace_start(struct gh_heap *heap, enum gh_pacer_kind kind);
 void gh_pace_revise(struct gh_heap *heap);
 void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c);
 u64 gh_pace_swept(struct gh_heap *heap);
@@ -50,6 +52,7 @@ bool gh_gc_overdue(struct gh_heap *heap);
 
 void gh_gc_set_percent(struct gh_heap *heap, s64 percent);
 void gh_gc_set_limit(struct gh_heap *heap, s64 limit);
+void gh_gc_set_stop(struct gh_heap *heap, u32 stop);
 void gh_gc_limit_changed(struct gh_heap *heap);
 
 #endif /* GH_PACE_H */

@@ -8,6 +8,34 @@
 
 #include "gh_config.h"
 
+/**
+ * enum gh_event - what happens in a heap, for whoever follows it
+ * @GH_EVENT_CYCLE_START: a cycle begins; a: enum gh_cycle_reason
+ * @GH_EVENT_MARK_START: stores are reported from now on
+ * @GH_EVENT_MARK_DONE: nothing is left to mark
+ * @GH_EVENT_MARK_TERM: marking is over; a: bytes found live
+ * @GH_EVENT_SWEEP_DONE: nothing is left to sweep
+ * @GH_EVENT_ASSIST: a program has marked; a: bytes scanned, b: ns
+ * @GH_EVENT_SWEEP: the collector has swept; a: pages freed, b: ns
+ * @GH_EVENT_SCAVENGE: memory was given back; a: bytes, b: ns
+ * @GH_EVENT_REFILL: a span was taken for allocation; a: bytes of a slot, b:
+ *	bytes free in it
+ * @GH_EVENT_LIMITER: the collector's share of CPU time; a: it is limited
+ */
+enum gh_event {
+	GH_EVENT_CYCLE_START,
+	GH_EVENT_MARK_START,
+	GH_EVENT_MARK_DONE,
+	GH_EVENT_MARK_TERM,
+	GH_EVENT_SWEEP_DONE,
+	GH_EVENT_ASSIST,
+	GH_EVENT_SWEEP,
+	GH_EVENT_SCAVENGE,
+	GH_EVENT_REFILL,
+	GH_EVENT_LIMITER,
+};
+
+struct gh_check_report;
 struct gh_heap;
 struct gh_mark;
 struct gh_cycle;
@@ -148,6 +176,27 @@ u64 gh_port_cpu_ns(void);
  * Context: collector; no lock held.
  */
 void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c);
+
+/**
+ * gh_port_event() - something has happened
+ * @heap: heap
+ * @event: what
+ * @a: see enum gh_event
+ * @b: likewise
+ *
+ * Context: any; does not sleep. Cheap when nobody follows.
+ */
+void gh_port_event(struct gh_heap *heap, enum gh_event event, u64 a, u64 b);
+
+/**
+ * gh_port_checkmark() - report what a check of the marks has found
+ * @heap: heap
+ * @r: an object that is reachable and has no mark; NULL if the check is
+ *	incomplete because there was no memory for it
+ *
+ * Context: may sleep; collector, gh_heap.world held for writing.
+ */
+void gh_port_checkmark(struct gh_heap *heap, const struct gh_check_report *r);
 
 /**
  * gh_port_wake_scavenger() - have gh_scavenge_run() called

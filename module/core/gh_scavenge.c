@@ -232,6 +232,8 @@ static u64 work(struct gh_heap *heap, u64 *worked_ns)
 	} while (n && *worked_ns < GH_SCAV_WORK_NS);
 	if (done && !*worked_ns)
 		*worked_ns = done / GH_PAGE_SIZE * GH_SCAV_PAGE_NS;
+	if (done)
+		gh_port_event(heap, GH_EVENT_SCAVENGE, done, *worked_ns);
 	return done;
 }
 
@@ -281,9 +283,12 @@ void gh_scavenge_count_eager(struct gh_heap *heap, u64 bytes)
 static void assist(struct gh_heap *heap, u64 bytes, bool force)
 {
 	u64 begin = ktime_get_ns();
+	u64 done = gh_heap_scavenge(heap, bytes, force);
+	u64 ns = ktime_get_ns() - begin;
 
-	gh_scavenge_count_eager(heap, gh_heap_scavenge(heap, bytes, force));
-	atomic64_add(ktime_get_ns() - begin, &heap->scav.assist_ns);
+	gh_scavenge_count_eager(heap, done);
+	atomic64_add(ns, &heap->scav.assist_ns);
+	gh_port_event(heap, GH_EVENT_SCAVENGE, done, ns);
 }
 
 /**

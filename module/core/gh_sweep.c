@@ -2,12 +2,13 @@
 /*
  * Sweeper: turns what the last cycle did not mark into free slots.
  *
- * Nothing is copied and no object is touched. When a cycle ends, gh_heap.
- * sweepgen moves on by 2 and the bitmap that took the marks becomes the
- * bitmap of allocated slots of every span (see gh_mark_half()). Sweeping a
- * span then means: count its bits, clear the other bitmap for the marks of the
- * next cycle, let allocation begin at slot 0 again, and give the span back to
- * the heap if nothing in it is live.
+ * Nothing is copied and no object is touched, unless dead ones are to be filled
+ * for whoever looks for stale pointers (gh_heap.clobberfree). When a cycle
+ * ends, gh_heap.sweepgen moves on by 2 and the bitmap that took the marks
+ * becomes the bitmap of allocated slots of every span (see gh_mark_half()).
+ * Sweeping a span then means: count its bits, clear the other bitmap for the
+ * marks of the next cycle, let allocation begin at slot 0 again, and give the
+ * span back to the heap if nothing in it is live.
  *
  * Who sweeps: the collector after its cycle; an mcache that needs a span; an
  * allocation that has run into the ceiling. A span is taken off mcentral's
@@ -40,6 +41,17 @@ static u64 allocated(const struct gh_span *s, u32 word, u64 bits)
 	return below >= 64 ? ~0ULL : bits | ((1ULL << below) - 1);
 }
 
+/* Fill the slots of a word that have died. */
+static void clobber(struct gh_heap *heap, struct gh_span *s, u32 word, u64 dead)
+{
+	for (; dead; dead &= dead - 1) {
+		u32 idx = word * 64 + __ffs64(dead);
+
+		if (idx < s->nelems)
+			gh_span_clobber(heap, s, idx);
+	}
+}
+
 /*
  * Count live slots and make room for the marks of the next cycle. A marker can
  * have been deceived about a slot that a mutator gave back just then.
@@ -52,8 +64,11 @@ static u32 sweep_bits(struct gh_heap *heap, struct gh_span *s)
 
 	for (i = 0; i < s->nr_words; i++) {
 		struct gh_bits *w = &s->bits[i];
-		u64 live = w->half[!mark] & allocated(s, i, w->half[mark]);
+		u64 old = allocated(s, i, w->half[mark]);
+		u64 live = w->half[!mark] & old;
 
+		if (unlikely(READ_ONCE(heap->clobberfree)))
+			clobber(heap, s, i, old & ~live);
 		if (unlikely(live != w->half[!mark]))
 			WRITE_ONCE(w->half[!mark], live);
 		sum += hweight64(live);
@@ -126,6 +141,25 @@ static bool sweep_some(struct gh_heap *heap, struct gh_spanclass *sc,
 			*freed += npages;
 	}
 	return true;
+}
+
+/**
+ * gh_sweep_stopped() - sweep whatever has not been swept
+ * @heap: heap
+ *
+ * Context: may sleep; gh_heap.world held for writing.
+ * Return: pages freed.
+ */
+u64 gh_sweep_stopped(struct gh_heap *heap)
+{
+	u64 freed = 0;
+	u32 i;
+
+	lockdep_assert_held_write(&heap->world);
+	for (i = 0; i < heap->nr_spanclasses; i++)
+		while (sweep_some(heap, heap->spanclasses[i], &freed))
+			cond_resched();
+	return freed;
 }
 
 /**

@@ -68,6 +68,7 @@ void gh_work_begin(struct gh_heap *heap)
 	w->scanned = 0;
 	w->invalid = 0;
 	w->nr_roots = 0;
+	w->nr_objs = 0;
 	memset(w->root_bytes, 0, sizeof(w->root_bytes));
 	w->black_bytes = black_bytes(heap);
 	WRITE_ONCE(w->marking, true);
@@ -94,6 +95,7 @@ void gh_work_end(struct gh_heap *heap, struct gh_cycle *c)
 	c->heap_marked = max_t(s64, w->bytes + black_bytes(heap) -
 				    w->black_bytes, 0);
 	c->scanned = w->scanned;
+	c->scanned_objs = w->nr_objs;
 	c->stack_bytes = w->root_bytes[GH_ROOT_STACK];
 	c->global_bytes = w->root_bytes[GH_ROOT_HANDLE] +
 			  w->root_bytes[GH_ROOT_STATIC];
@@ -116,10 +118,12 @@ static void report(struct gh_work *w, struct gh_mark *m)
 	WRITE_ONCE(w->scanned, w->scanned + m->scanned);
 	w->invalid += m->invalid;
 	w->nr_roots += m->nr_roots;
+	w->nr_objs += m->nr_objs;
 	m->bytes = 0;
 	m->scanned = 0;
 	m->invalid = 0;
 	m->nr_roots = 0;
+	m->nr_objs = 0;
 	for (i = 0; i < GH_NR_ROOT_KINDS; i++) {
 		WRITE_ONCE(w->root_bytes[i],
 			   w->root_bytes[i] + m->root_bytes[i]);

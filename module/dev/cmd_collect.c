@@ -91,6 +91,7 @@ int goheap_cmd_cycle(struct goheap_file *gf, void *arg, bool may_write)
 	BUILD_BUG_ON((int)GOHEAP_CYCLE_HEAP != (int)GH_CYCLE_HEAP);
 	BUILD_BUG_ON((int)GOHEAP_CYCLE_FORCED != (int)GH_CYCLE_FORCED);
 	BUILD_BUG_ON((int)GOHEAP_CYCLE_CEILING != (int)GH_CYCLE_CEILING);
+	BUILD_BUG_ON((int)GOHEAP_CYCLE_PERIODIC != (int)GH_CYCLE_PERIODIC);
 
 	if (out->flags || out->reserved)
 		return -EINVAL;
@@ -113,6 +114,9 @@ int goheap_cmd_cycle(struct goheap_file *gf, void *arg, bool may_write)
 		.nr_cpus = c.nr_cpus,
 		.cpu_permille = c.cpu_permille,
 		.reason = c.reason,
+		.assist_ns = c.assist_ns,
+		.idle_ns = c.idle_ns,
+		.scanned_objs = c.scanned_objs,
 	};
 	return 0;
 }

@@ -22,6 +22,7 @@
 #include "gh_internal.h"
 #include "gh_heap.h"
 
+#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/idr.h>
 #include <linux/memcontrol.h>
@@ -106,7 +107,7 @@ u64 goheap_aspace(struct goheap_file *gf)
 	if (heap)
 		return heap->aspace;
 	mutex_lock(&gf->lock);
-	aspace = gf->heap ? gf->heap->aspace : gf->config.aspace;
+	aspace = gf->aspace;
 	mutex_unlock(&gf->lock);
 	return aspace;
 }
@@ -114,9 +115,9 @@ u64 goheap_aspace(struct goheap_file *gf)
 static struct gh_heap *make_heap(struct goheap_file *gf)
 {
 	const struct gh_config cfg = {
-		.aspace = gf->config.aspace,
+		.aspace = gf->aspace,
 		.tag = gf->tag,
-		.max_heap = gf->config.max_heap,
+		.max_heap = gf->params[GOHEAP_PARAM_MAX_HEAP],
 		.port = gf,
 	};
 	struct gh_heap *heap;
@@ -125,10 +126,7 @@ static struct gh_heap *make_heap(struct goheap_file *gf)
 	heap = gh_heap_create(&cfg);
 	if (IS_ERR(heap))
 		return heap;
-	gh_gc_set_percent(heap, gf->config.gc_percent);
-	gh_gc_set_limit(heap, gf->config.memory_limit);
-	heap->invalidptr = gf->config.invalidptr;
-	heap->madvdontneed = gf->config.madvdontneed;
+	goheap_params_apply(gf, heap);
 	return heap;
 }
 
@@ -200,13 +198,10 @@ static void init_file(struct goheap_file *gf)
 	goheap_helpers_init_file(gf);
 	goheap_memcg_init(gf);
 	INIT_LIST_HEAD(&gf->node);
-	gf->config = (struct goheap_config) {
-		.aspace = goheap_default_aspace(),
-		.gc_percent = 100,
-		.memory_limit = S64_MAX,
-		.invalidptr = true,
-		.madvdontneed = true,
-	};
+	gf->aspace = goheap_default_aspace();
+	gf->owner = current_fsuid();
+	gf->group = current_fsgid();
+	goheap_params_init(gf);
 }
 
 /* Names of the heap: number, inode, tag. */

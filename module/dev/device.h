@@ -8,11 +8,13 @@
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/types.h>
+#include <linux/uidgid.h>
 #include <linux/workqueue.h>
 
 #include "helpers.h"
 #include "memcg.h"
 #include "metrics.h"
+#include "param.h"
 #include "scavenger.h"
 #include "shrinker.h"
 #include "worker.h"
@@ -26,37 +28,19 @@ struct inode;
 struct mem_cgroup;
 
 /**
- * struct goheap_config - parameters of a heap that is not in use yet
- * @aspace: bytes of heap addresses
- * @max_heap: hard ceiling in bytes, 0 for none
- * @gc_percent: GOGC
- * @memory_limit: GOMEMLIMIT
- * @invalidptr: report bad references
- * @madvdontneed: the background scavenger gives memory back
- */
-struct goheap_config {
-	u64 aspace;
-	u64 max_heap;
-	s64 gc_percent;
-	s64 memory_limit;
-	bool invalidptr;
-	bool madvdontneed;
-};
-
-/**
  * struct goheap_file - what one open() of the device makes
  * @id: name in sysfs and of the collector thread
  * @tag: upper 16 bits of the heap's references
  * @tag_reserved: @tag is no other heap's and has to be put back
- * @gctrace: write a line to the kernel log for each cycle
- * @scavtrace: write a line to the kernel log for each sweep and each
- *	FREE_OS_MEMORY
  * @memcg: cgroup of the opener, which pays for the heap's memory; may be NULL
  * @limit: what the limits of @memcg and the cgroups above it leave
  * @inode: private inode; its mapping finds every user mapping of this heap
- * @lock: protects @config and the making of @heap; taken with the mmap lock
- *	held, so user memory must not be touched under it
- * @config: parameters as long as @heap is NULL
+ * @owner: user who has opened the device
+ * @group: and group
+ * @lock: protects @aspace, @params and the making of @heap; taken with the mmap
+ *	lock held, so user memory must not be touched under it
+ * @aspace: bytes of heap addresses that @heap will get, or has
+ * @params: by enum goheap_param_id; read without @lock as well
  * @heap: the heap once it is in use; published with smp_store_release() and
  *	constant from then on
  * @attach_lock: protects @attachments, the lists of stacks in them, and the
@@ -96,14 +80,15 @@ struct goheap_file {
 	u32 id;
 	u16 tag;
 	bool tag_reserved;
-	bool gctrace;
-	bool scavtrace;
 	struct mem_cgroup *memcg;
 	struct goheap_memcg_limit limit;
 	struct inode *inode;
+	kuid_t owner;
+	kgid_t group;
 
-	struct mutex lock;		/* config, making of heap */
-	struct goheap_config config;
+	struct mutex lock;		/* aspace, params, making of heap */
+	u64 aspace;
+	s64 params[GOHEAP_NR_PARAMS];
 	struct gh_heap *heap;
 
 	struct mutex attach_lock;	/* attachments, stacks, VMA counts */

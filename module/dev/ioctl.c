@@ -92,9 +92,9 @@ static void check_structures(void)
 	CHECK(goheap_roots, 32, ids, 24);
 	CHECK(goheap_collect, 16, cycles, 8);
 	CHECK(goheap_param, 32, old, 24);
-	CHECK(goheap_stats, 8 + 36 * 8 + GOHEAP_NR_SIZE_CLASSES * 24,
+	CHECK(goheap_stats, 8 + 38 * 8 + GOHEAP_NR_SIZE_CLASSES * 24,
 	      by_class, 8 + 28 * 8);
-	CHECK(goheap_cycle, 128, global_bytes, 104);
+	CHECK(goheap_cycle, 152, global_bytes, 104);
 	CHECK(goheap_free_os_memory, 16, released, 8);
 	CHECK(goheap_refill, 32, leases, 16);
 	CHECK(goheap_barrier, 24, refs, 16);

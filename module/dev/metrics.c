@@ -58,6 +58,8 @@ const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
 	/* Not Go's. */
 	OF_ONE_HEAP(GC, "effective-limit:bytes", limit),
 	OF_ONE_HEAP(GC, "handshake-max:ns", st.handshake_max_ns),
+	METRIC(GC, "checkmark-doubts:objects", st.check_doubts),
+	METRIC(GC, "checkmark-failures:objects", st.check_failures),
 	METRIC(GC, "handshake-total:ns", st.handshake_total_ns),
 	METRIC(GC, "handshakes:threads", st.handshakes),
 	BUCKET(0, "1024ns:threads"),
@@ -137,10 +139,8 @@ void goheap_view_read(struct goheap_file *gf, struct goheap_view *v)
 	v->global_scan = c.global_bytes;
 	v->stacks = goheap_stack_bytes(gf);
 	v->scav_ns = v->st.scav_bg_ns + v->st.scav_assist_ns;
-	v->gc_percent = heap ? READ_ONCE(heap->pace.pacer.gc_percent) :
-			       READ_ONCE(gf->config.gc_percent);
-	v->memory_limit = heap ? READ_ONCE(heap->pace.limit) :
-				 READ_ONCE(gf->config.memory_limit);
+	v->gc_percent = READ_ONCE(gf->params[GOHEAP_PARAM_GC_PERCENT]);
+	v->memory_limit = READ_ONCE(gf->params[GOHEAP_PARAM_MEMORY_LIMIT]);
 	v->limit = min(v->memory_limit, READ_ONCE(gf->limit.bytes));
 	v->nr_cpus = num_online_cpus();
 	v->shrink_calls = atomic64_read(&gf->shrink.calls);
@@ -192,6 +192,8 @@ void goheap_view_bury(struct goheap_view *dead, const struct goheap_view *v)
 	st->scav_eager_bytes += v->st.scav_eager_bytes;
 	st->scav_bg_ns += v->st.scav_bg_ns;
 	st->scav_assist_ns += v->st.scav_assist_ns;
+	st->check_failures += v->st.check_failures;
+	st->check_doubts += v->st.check_doubts;
 	dead->scav_ns += v->scav_ns;
 	dead->shrink_calls += v->shrink_calls;
 	dead->shrink_bytes += v->shrink_bytes;

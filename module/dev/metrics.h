@@ -67,6 +67,7 @@ enum goheap_folder {
 	GOHEAP_FOLDER_CPU,
 	GOHEAP_FOLDER_CPU_CLASSES,
 	GOHEAP_FOLDER_SCAVENGE,
+	GOHEAP_FOLDER_KNOBS,
 	GOHEAP_NR_FOLDERS,
 };
 
@@ -86,7 +87,7 @@ struct goheap_metric {
 	bool summed;
 };
 
-#define GOHEAP_NR_METRICS	(42 + GOHEAP_NR_BUCKETS)
+#define GOHEAP_NR_METRICS	(44 + GOHEAP_NR_BUCKETS)
 
 extern const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS];
 

@@ -46,6 +46,7 @@
 #include "process.h"
 #include "stack.h"
 #include "thread.h"
+#include "trace.h"
 
 /* Generations of threads. */
 #define MAX_LOOKS	8
@@ -162,7 +163,7 @@ static int read_thread(struct goheap_file *gf, struct goheap_attachment *att,
 		       struct task_struct *task, unsigned long stack_hi,
 		       struct gh_mark *m)
 {
-	u64 ns = ktime_get_ns();
+	u64 ns = ktime_get_ns(), bytes = m->root_bytes[GH_ROOT_STACK];
 	u64 *bucket;
 	int err;
 
@@ -174,6 +175,8 @@ static int read_thread(struct goheap_file *gf, struct goheap_attachment *att,
 	WRITE_ONCE(gf->handshake_total_ns, gf->handshake_total_ns + ns);
 	if (ns > gf->handshake_max_ns)
 		WRITE_ONCE(gf->handshake_max_ns, ns);
+	trace_goheap_handshake(gf->id, task_pid_nr(task), ns,
+			       m->root_bytes[GH_ROOT_STACK] - bytes);
 	return err;
 }
 
@@ -389,8 +392,9 @@ static int read_slots(struct goheap_file *gf, struct goheap_attachment *att,
 
 		if (!slot || slot % sizeof(u64) || slot >= TASK_SIZE_MAX)
 			continue;
+		/* It may be anywhere, on a stack, too. */
 		err = goheap_range_mark(gf->copy, att, slot, slot + sizeof(u64),
-					false, m);
+					true, m);
 		if (err)
 			break;
 	}

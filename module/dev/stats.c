@@ -193,4 +193,6 @@ void goheap_stats_read(struct goheap_file *gf, struct goheap_stats *st)
 	st->scav_eager_bytes = atomic64_read(&heap->scav.eager_bytes);
 	st->scav_bg_ns = atomic64_read(&heap->scav.bg_ns);
 	st->scav_assist_ns = atomic64_read(&heap->scav.assist_ns);
+	st->check_failures = READ_ONCE(heap->check_failures);
+	st->check_doubts = READ_ONCE(heap->check_doubts);
 }

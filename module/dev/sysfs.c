@@ -6,6 +6,9 @@
  *	/sys/kernel/goheap/7/gc/heap/live:bytes
  *	/sys/kernel/goheap/total/memory/classes/total:bytes
  *
+ * Below "knobs" of a heap lie its parameters, which the user who has opened the
+ * device may change, and nobody else but root; those files belong to that user.
+ *
  * A metric's name is its path, so folders are kobjects below each other. The
  * kobjects are the driver core's own (kobject_create_and_add()), because none
  * of them has anything to carry: a file finds its folder through the attribute,
@@ -39,15 +42,29 @@ struct goheap_attr {
 };
 
 /**
+ * struct goheap_knob - the file of a parameter
+ * @attr: what sysfs knows
+ * @gf: heap
+ * @id: enum goheap_param_id
+ */
+struct goheap_knob {
+	struct kobj_attribute attr;
+	struct goheap_file *gf;
+	u32 id;
+};
+
+/**
  * struct goheap_dir - the folder of a heap, or "total"
  * @gf: heap, NULL for "total"
  * @folders: by enum goheap_folder; NULL from the first that is missing
  * @attrs: in the order of goheap_metrics
+ * @knobs: by enum goheap_param_id
  */
 struct goheap_dir {
 	struct goheap_file *gf;
 	struct kobject *folders[GOHEAP_NR_FOLDERS];
 	struct goheap_attr attrs[GOHEAP_NR_METRICS];
+	struct goheap_knob knobs[GOHEAP_NR_PARAMS];
 };
 
 static const struct {
@@ -70,6 +87,7 @@ static const struct {
 	[GOHEAP_FOLDER_CPU] = { "cpu", GOHEAP_FOLDER_TOP },
 	[GOHEAP_FOLDER_CPU_CLASSES] = { "classes", GOHEAP_FOLDER_CPU },
 	[GOHEAP_FOLDER_SCAVENGE] = { "scavenge", GOHEAP_FOLDER_CPU_CLASSES },
+	[GOHEAP_FOLDER_KNOBS] = { "knobs", GOHEAP_FOLDER_TOP },
 };
 
 static DEFINE_MUTEX(goheap_sysfs_lock);
@@ -113,6 +131,27 @@ static ssize_t show(struct kobject *kobj, struct kobj_attribute *kattr,
 	return len;
 }
 
+static ssize_t show_knob(struct kobject *kobj, struct kobj_attribute *kattr,
+			 char *buf)
+{
+	struct goheap_knob *k = container_of(kattr, struct goheap_knob, attr);
+
+	return sysfs_emit(buf, "%lld\n", READ_ONCE(k->gf->params[k->id]));
+}
+
+static ssize_t store_knob(struct kobject *kobj, struct kobj_attribute *kattr,
+			  const char *buf, size_t len)
+{
+	struct goheap_knob *k = container_of(kattr, struct goheap_knob, attr);
+	s64 value, old;
+	int err;
+
+	err = goheap_param_parse(k->id, buf, &value);
+	if (!err)
+		err = goheap_param_set(k->gf, k->id, value, &old);
+	return err ?: len;
+}
+
 /* Files first made go with their folders, the innermost first. */
 static void remove_dir(struct goheap_dir *dir)
 {
@@ -136,6 +175,8 @@ static int add_folders(struct goheap_dir *dir, const char *name)
 	if (!dir->folders[GOHEAP_FOLDER_TOP])
 		return -ENOMEM;
 	for (i = GOHEAP_FOLDER_TOP + 1; i < GOHEAP_NR_FOLDERS; i++) {
+		if (!dir->gf && i == GOHEAP_FOLDER_KNOBS)
+			continue;
 		dir->folders[i] =
 			kobject_create_and_add(folders[i].name,
 					       dir->folders[folders[i].parent]);
@@ -168,6 +209,36 @@ static int add_files(struct goheap_dir *dir)
 	return 0;
 }
 
+static int add_knob(struct goheap_dir *dir, u32 id)
+{
+	struct kobject *folder = dir->folders[GOHEAP_FOLDER_KNOBS];
+	struct goheap_knob *k = &dir->knobs[id];
+	int err;
+
+	k->gf = dir->gf;
+	k->id = id;
+	sysfs_attr_init(&k->attr.attr);
+	k->attr.attr.name = goheap_params[id].name;
+	k->attr.attr.mode = 0644;
+	k->attr.show = show_knob;
+	k->attr.store = store_knob;
+	err = sysfs_create_file(folder, &k->attr.attr);
+	if (err)
+		return err;
+	return sysfs_file_change_owner(folder, k->attr.attr.name,
+				       dir->gf->owner, dir->gf->group);
+}
+
+static int add_knobs(struct goheap_dir *dir)
+{
+	int err = 0;
+	u32 id;
+
+	for (id = 0; !err && dir->gf && id < GOHEAP_NR_PARAMS; id++)
+		err = add_knob(dir, id);
+	return err;
+}
+
 static struct goheap_dir *add_dir(const char *name, struct goheap_file *gf)
 {
 	struct goheap_dir *dir;
@@ -180,6 +251,8 @@ static struct goheap_dir *add_dir(const char *name, struct goheap_file *gf)
 	err = add_folders(dir, name);
 	if (!err)
 		err = add_files(dir);
+	if (!err)
+		err = add_knobs(dir);
 	if (err) {
 		remove_dir(dir);
 		return ERR_PTR(err);

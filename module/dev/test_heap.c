@@ -32,7 +32,7 @@ struct gh_heap *gh_test_heap_create(struct kunit *test, u64 aspace)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(gf));
 	WARN_ON_ONCE(set_cpus_allowed_ptr(current,
 					  cpumask_of(raw_smp_processor_id())));
-	gf->config.aspace = aspace;
+	gf->aspace = aspace;
 	heap = goheap_use(gf);
 	if (IS_ERR(heap))
 		goheap_file_free(gf);

@@ -26,6 +26,10 @@
  * may not. Requests that come before the thread has started that cycle share
  * it. wanted is never more than started + 1, so at most one cycle is owed.
  *
+ * If there has been no cycle for some time (GOHEAP_PARAM_GCPERIOD), the thread
+ * asks for one itself: what died in an idle heap is not to stay for ever. Not
+ * for the first one, and not with GOGC off, as in Go.
+ *
  * A caller that stops waiting takes nothing back: the cycle runs.
  *
  * Stopping. At release nobody waits, since whoever waits holds the file. The
@@ -43,7 +47,53 @@
 #include <linux/sched/signal.h>
 
 #include "device.h"
+#include "trace.h"
 #include "trace_line.h"
+
+/* Anybody can open a heap; the kernel log is everybody's. */
+static DEFINE_RATELIMIT_STATE(log_limit, 5 * HZ, 100);
+
+static __printf(2, 3) void log_line(struct goheap_file *gf, const char *fmt,
+				    ...)
+{
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	if (!__ratelimit(&log_limit))
+		return;
+	va_start(args, fmt);
+	vaf.va = &args;
+	pr_info("goheap: heap %u: %pV\n", gf->id, &vaf);
+	va_end(args);
+}
+
+/*
+ * A program's wish outranks the ceiling, that the goal, and that a long time
+ * without a cycle, in the records.
+ */
+static int stronger(int a, int b)
+{
+	static const u8 rank[] = {
+		[GH_CYCLE_PERIODIC] = 0,
+		[GH_CYCLE_HEAP] = 1,
+		[GH_CYCLE_CEILING] = 2,
+		[GH_CYCLE_FORCED] = 3,
+	};
+
+	return rank[a] >= rank[b] ? a : b;
+}
+
+/* Make sure that cycle started + 1 will run; returns its number. */
+static u64 want_next(struct goheap_worker *w, int reason)
+{
+	u64 n = w->started + 1;
+
+	lockdep_assert_held(&w->lock);
+	w->reason = w->wanted == n ? stronger(w->reason, reason) : reason;
+	WRITE_ONCE(w->wanted, n);
+	wake_up(&w->wake);
+	return n;
+}
 
 static bool work_to_do(struct goheap_worker *w)
 {
@@ -71,6 +121,67 @@ static void finish(struct goheap_worker *w, u64 *counter)
 	wake_up_all(&w->done);
 }
 
+/* How long there has been no cycle, and how long that may be, in jiffies. */
+static unsigned long idle_time(struct goheap_worker *w)
+{
+	return jiffies - w->ended;
+}
+
+static unsigned long period(struct goheap_file *gf)
+{
+	u64 ms = READ_ONCE(gf->params[GOHEAP_PARAM_GCPERIOD]);
+
+	/* Longer than that nothing sleeps; it looks again then. */
+	return ms ? nsecs_to_jiffies(min_t(u64, ms, INT_MAX) *
+				     NSEC_PER_MSEC) + 1 :
+		    MAX_SCHEDULE_TIMEOUT;
+}
+
+/* Is it time for a cycle that nobody has asked for? */
+static bool period_over(struct goheap_file *gf)
+{
+	struct gh_heap *heap = goheap_heap(gf);
+
+	return idle_time(&gf->worker) >= period(gf) && heap &&
+	       heap->nr_cycles &&
+	       READ_ONCE(gf->params[GOHEAP_PARAM_GC_PERCENT]) >= 0;
+}
+
+/* Wait for a request; ask for a cycle if there is none for long. */
+static void wait_for_work(struct goheap_file *gf)
+{
+	struct goheap_worker *w = &gf->worker;
+
+	while (!work_to_do(w)) {
+		unsigned long max = period(gf), idle = idle_time(w);
+		/* What was over in vain is looked at again after as long. */
+		unsigned long timeout = idle < max ? max - idle : max;
+
+		wait_event_idle_timeout(w->wake,
+					work_to_do(w) || period(gf) != max,
+					timeout);
+		if (work_to_do(w) || !period_over(gf))
+			continue;
+		spin_lock(&w->lock);
+		if (w->wanted == w->started)
+			want_next(w, GH_CYCLE_PERIODIC);
+		spin_unlock(&w->lock);
+	}
+}
+
+/* The pacer's line about a sweep. */
+static void trace_sweep(struct goheap_file *gf, struct gh_heap *heap)
+{
+	struct gh_pacer_trace t;
+	char line[GOHEAP_TRACE_LINE];
+
+	if (!READ_ONCE(gf->params[GOHEAP_PARAM_GCPACERTRACE]))
+		return;
+	gh_pacer_trace(&heap->pace.pacer, &t);
+	goheap_pacer_sweep_line(line, sizeof(line), &t);
+	log_line(gf, "%s", line);
+}
+
 static int collector(void *data)
 {
 	struct goheap_file *gf = data;
@@ -81,7 +192,7 @@ static int collector(void *data)
 		struct gh_heap *heap;
 		int reason;
 
-		wait_event_idle(w->wake, work_to_do(w));
+		wait_for_work(gf);
 		if (kthread_should_stop())
 			break;
 		reason = start_cycle(w);
@@ -90,31 +201,13 @@ static int collector(void *data)
 		gh_gc_mark_cycle(heap, reason);
 		finish(w, &w->marked);
 		gh_gc_sweep(heap);
+		trace_sweep(gf, heap);
 		goheap_shrinker_swept(gf);
+		w->ended = jiffies;
 		finish(w, &w->swept);
 	}
 	set_active_memcg(old);
 	return 0;
-}
-
-/* A program's wish outranks the ceiling, and that the goal, in the records. */
-static int stronger(int a, int b)
-{
-	if (a == GH_CYCLE_FORCED || b == GH_CYCLE_FORCED)
-		return GH_CYCLE_FORCED;
-	return a == GH_CYCLE_HEAP ? b : a;
-}
-
-/* Make sure that cycle started + 1 will run; returns its number. */
-static u64 want_next(struct goheap_worker *w, int reason)
-{
-	u64 n = w->started + 1;
-
-	lockdep_assert_held(&w->lock);
-	w->reason = w->wanted == n ? stronger(w->reason, reason) : reason;
-	WRITE_ONCE(w->wanted, n);
-	wake_up(&w->wake);
-	return n;
 }
 
 /* Number of the cycle to wait for because the goal was reached, or 0. */
@@ -226,21 +319,17 @@ u64 gh_port_cpu_ns(void)
 	return sum + min_t(u64, slice, TICK_NSEC);
 }
 
-/* Anybody can open a heap; the kernel log is everybody's. */
-static DEFINE_RATELIMIT_STATE(log_limit, 5 * HZ, 100);
-
-static __printf(2, 3) void log_line(struct goheap_file *gf, const char *fmt,
-				    ...)
+/* The pacer's lines about a cycle. */
+static void trace_pacer(struct goheap_file *gf, struct gh_heap *heap)
 {
-	struct va_format vaf = { .fmt = fmt };
-	va_list args;
+	struct gh_pacer_trace t;
+	char line[GOHEAP_TRACE_LINE];
 
-	if (!__ratelimit(&log_limit))
-		return;
-	va_start(args, fmt);
-	vaf.va = &args;
-	pr_info("goheap: heap %u: %pV\n", gf->id, &vaf);
-	va_end(args);
+	gh_pacer_trace(&heap->pace.pacer, &t);
+	goheap_pacer_start_line(line, sizeof(line), &t);
+	log_line(gf, "%s", line);
+	goheap_pacer_end_line(line, sizeof(line), &t);
+	log_line(gf, "%s", line);
 }
 
 /**
@@ -258,9 +347,36 @@ void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c)
 	if (c->invalid_refs && READ_ONCE(heap->invalidptr))
 		log_line(gf, "gc %llu: %llu bad references", c->cycle,
 			 c->invalid_refs);
-	if (!READ_ONCE(gf->gctrace))
+	trace_goheap_worker(gf->id, c->scanned, c->cpu_ns);
+	if (READ_ONCE(gf->params[GOHEAP_PARAM_GCPACERTRACE]))
+		trace_pacer(gf, heap);
+	if (!READ_ONCE(gf->params[GOHEAP_PARAM_GCTRACE]))
 		return;
 	goheap_trace_line(line, sizeof(line), c);
+	log_line(gf, "%s", line);
+	if (READ_ONCE(gf->params[GOHEAP_PARAM_GCTRACE]) < 2)
+		return;
+	goheap_scan_line(line, sizeof(line), c);
+	log_line(gf, "%s", line);
+}
+
+/**
+ * gh_port_checkmark() - report what a check of the marks has found
+ * @heap: heap
+ * @r: an object that has no mark; NULL if the check is incomplete
+ *
+ * Context: collector, gh_heap.world held for writing.
+ */
+void gh_port_checkmark(struct gh_heap *heap, const struct gh_check_report *r)
+{
+	struct goheap_file *gf = goheap_file_of(heap);
+	char line[GOHEAP_TRACE_LINE];
+
+	if (!r) {
+		log_line(gf, "checkmark: no memory for all of the check");
+		return;
+	}
+	goheap_check_line(line, sizeof(line), heap->tag, r);
 	log_line(gf, "%s", line);
 }
 
@@ -278,10 +394,19 @@ void gh_port_trace_scavenge(struct gh_heap *heap,
 	struct goheap_file *gf = goheap_file_of(heap);
 	char line[GOHEAP_TRACE_LINE];
 
-	if (!READ_ONCE(gf->scavtrace))
+	if (!READ_ONCE(gf->params[GOHEAP_PARAM_SCAVTRACE]))
 		return;
 	goheap_scav_line(line, sizeof(line), t);
 	log_line(gf, "%s", line);
+}
+
+/**
+ * goheap_worker_period() - GOHEAP_PARAM_GCPERIOD has changed
+ * @gf: file
+ */
+void goheap_worker_period(struct goheap_file *gf)
+{
+	wake_up(&gf->worker.wake);
 }
 
 /**
@@ -297,6 +422,7 @@ int goheap_worker_start(struct goheap_file *gf)
 	spin_lock_init(&w->lock);
 	init_waitqueue_head(&w->wake);
 	init_waitqueue_head(&w->done);
+	w->ended = jiffies;
 	w->task = kthread_run(collector, gf, "goheap-gc/%u", gf->id);
 	return PTR_ERR_OR_ZERO(w->task);
 }

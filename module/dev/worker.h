@@ -22,6 +22,8 @@ struct task_struct;
  * @wanted: number of the last cycle that has been asked for
  * @reason: why, enum gh_cycle_reason; for cycle @wanted while it is greater
  *	than @started
+ * @ended: when the last cycle ended, or the file was made, in jiffies; the
+ *	thread's
  *
  * swept <= marked <= started <= wanted <= started + 1, and started <= swept + 1.
  */
@@ -35,10 +37,12 @@ struct goheap_worker {
 	u64 swept;
 	u64 wanted;
 	int reason;
+	unsigned long ended;
 };
 
 int goheap_worker_start(struct goheap_file *gf);
 void goheap_worker_stop(struct goheap_file *gf);
+void goheap_worker_period(struct goheap_file *gf);
 bool goheap_worker_request(struct goheap_file *gf);
 int goheap_worker_collect(struct goheap_file *gf);
 

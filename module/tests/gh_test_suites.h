@@ -20,6 +20,7 @@ extern struct kunit_suite * const gh_test_gh_stack_suite;
 extern struct kunit_suite * const gh_test_gh_gc_suite;
 extern struct kunit_suite * const gh_test_gh_scavenge_suite;
 extern struct kunit_suite * const gh_test_gh_mutator_suite;
+extern struct kunit_suite * const gh_test_gh_knobs_suite;
 
 static struct kunit_suite * const * const suites[] = {
 	&gh_test_gh_sizeclass_suite,
@@ -39,4 +40,5 @@ static struct kunit_suite * const * const suites[] = {
 	&gh_test_gh_gc_suite,
 	&gh_test_gh_scavenge_suite,
 	&gh_test_gh_mutator_suite,
+	&gh_test_gh_knobs_suite,
 };

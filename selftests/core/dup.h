@@ -34,6 +34,7 @@ typedef s64 __s64;
 #define BITS_PER_BYTE	8
 #define NSEC_PER_SEC	1000000000L
 #define NSEC_PER_MSEC	1000000L
+#define USEC_PER_MSEC	1000L
 #define NSEC_PER_USEC	1000L
 #define SZ_4K		4096UL
 #define SZ_1M		(1UL << 20)
@@ -60,6 +61,27 @@ typedef s64 __s64;
 #define __packed	__attribute__((packed))
 #define __aligned(n)	__attribute__((aligned(n)))
 #define __printf(a, b)	__attribute__((format(printf, a, b)))
+
+/* What was written, and not what would have been. */
+static inline __printf(3, 0) int vscnprintf(char *buf, size_t size,
+					    const char *fmt, va_list args)
+{
+	int n = vsnprintf(buf, size, fmt, args);
+
+	return n < (int)size ? n : size ? (int)size - 1 : 0;
+}
+
+static inline __printf(3, 4) int scnprintf(char *buf, size_t size,
+					   const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vscnprintf(buf, size, fmt, args);
+	va_end(args);
+	return n;
+}
 #define ____cacheline_aligned __aligned(64)
 #define L1_CACHE_BYTES	64
 #if __has_attribute(__fallthrough__)

@@ -852,7 +852,7 @@ TEST_F(abi, parameters)
 		  { -1, INT64_MIN, -1 } },
 		{ GOHEAP_PARAM_MAX_HEAP, { 64 * MIB, GIB, 0 },
 		  { -1, INT64_MIN, -1 } },
-		{ GOHEAP_PARAM_GCTRACE, { 1, 1, 0 }, { 2, -1, INT64_MIN } },
+		{ GOHEAP_PARAM_GCTRACE, { 1, 2, 0 }, { 3, -1, INT64_MIN } },
 		{ GOHEAP_PARAM_INVALIDPTR, { 1, 0, 1 }, { 2, -1, INT64_MIN } },
 		{ GOHEAP_PARAM_SCAVTRACE, { 1, 1, 0 }, { 2, -1, INT64_MIN } },
 		{ GOHEAP_PARAM_MADVDONTNEED, { 0, 0, 1 },
@@ -882,7 +882,7 @@ TEST_F(abi, parameters)
 			EXPECT_EQ(params[i].right[n], value);
 		}
 	}
-	for (id = GOHEAP_PARAM_MADVDONTNEED + 1; id; id <<= 1) {
+	for (id = GOHEAP_PARAM_GCPERIOD + 1; id; id <<= 1) {
 		EXPECT_EQ(-ENOENT, gh_param_get(fd, id, &value))
 			TH_LOG("parameter %u", id);
 		EXPECT_EQ(-ENOENT, gh_param_set(fd, id, 0))

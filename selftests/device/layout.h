@@ -135,7 +135,9 @@ AT(goheap_stats, handshakes, 1864);
 AT(goheap_stats, evictions, 1888);
 AT(goheap_stats, scav_bg_bytes, 1896);
 AT(goheap_stats, scav_assist_ns, 1920);
-SIZE(goheap_stats, 1928);
+AT(goheap_stats, check_failures, 1928);
+AT(goheap_stats, check_doubts, 1936);
+SIZE(goheap_stats, 1944);
 
 AT(goheap_cycle, size, 0);
 AT(goheap_cycle, flags, 4);
@@ -156,7 +158,10 @@ AT(goheap_cycle, nr_cpus, 112);
 AT(goheap_cycle, cpu_permille, 116);
 AT(goheap_cycle, reason, 120);
 AT(goheap_cycle, reserved, 124);
-SIZE(goheap_cycle, 128);
+AT(goheap_cycle, assist_ns, 128);
+AT(goheap_cycle, idle_ns, 136);
+AT(goheap_cycle, scanned_objs, 144);
+SIZE(goheap_cycle, 152);
 
 AT(goheap_free_os_memory, size, 0);
 AT(goheap_free_os_memory, flags, 4);

@@ -433,7 +433,8 @@ struct goheap_collect {
  *	back free memory beyond it; S64_MAX is none
  * @GOHEAP_PARAM_MAX_HEAP: hard ceiling in bytes; 0 is none
  * @GOHEAP_PARAM_GCTRACE: 1 writes a line to the kernel log for each cycle, as
- *	long as all heaps together write no more than 100 in 5 seconds
+ *	long as all heaps together write no more than 100 in 5 seconds; 2 adds how
+ *	many objects it has scanned
  * @GOHEAP_PARAM_INVALIDPTR: 1 has a collection that finds bad references write
  *	their number to the kernel log; 0 only counts
  * @GOHEAP_PARAM_SCAVTRACE: 1 writes a line to the kernel log when a sweep or a
@@ -442,6 +443,20 @@ struct goheap_collect {
  * @GOHEAP_PARAM_MADVDONTNEED: 1 has free memory beyond what the heap will need
  *	soon given back in the background; 0 leaves it until the kernel, the
  *	limit or the ceiling needs it
+ * @GOHEAP_PARAM_GCPACERTRACE: 1 writes two lines to the kernel log for each
+ *	cycle, and one for each sweep, about the pacer
+ * @GOHEAP_PARAM_GCSTOPTHEWORLD: 1 has programs wait for objects while they are
+ *	marked; 2 also while they are swept
+ * @GOHEAP_PARAM_GCCHECKMARK: 1 has what is reachable looked for a second time
+ *	after each marking, with programs held off; what is not marked is
+ *	reported in the kernel log, counted, and kept
+ * @GOHEAP_PARAM_CLOBBERFREE: 1 fills dead objects with bytes of 0xdb
+ * @GOHEAP_PARAM_GCSTRESS: start a cycle each time so many spans have been taken
+ *	for allocation; 0 does not. For tests
+ * @GOHEAP_PARAM_GCVERIFY: 1 has the heap's structures checked after each marking
+ *	and each sweep; a fault makes the kernel warn. For tests
+ * @GOHEAP_PARAM_GCPERIOD: start a cycle when there has been none for so many
+ *	milliseconds, but for the first and with GC_PERCENT off; 0 does not
  */
 enum goheap_param_id {
 	GOHEAP_PARAM_GC_PERCENT = 0,
@@ -451,6 +466,13 @@ enum goheap_param_id {
 	GOHEAP_PARAM_INVALIDPTR,
 	GOHEAP_PARAM_SCAVTRACE,
 	GOHEAP_PARAM_MADVDONTNEED,
+	GOHEAP_PARAM_GCPACERTRACE,
+	GOHEAP_PARAM_GCSTOPTHEWORLD,
+	GOHEAP_PARAM_GCCHECKMARK,
+	GOHEAP_PARAM_CLOBBERFREE,
+	GOHEAP_PARAM_GCSTRESS,
+	GOHEAP_PARAM_GCVERIFY,
+	GOHEAP_PARAM_GCPERIOD,
 };
 
 #define GOHEAP_PARAM_SET	(1U << 0)
@@ -529,6 +551,10 @@ struct goheap_class_stats {
  * @scav_eager_bytes: bytes given back by allocations, at the limit or the
  *	ceiling, by FREE_OS_MEMORY
  * @scav_bg_ns: ns of CPU time of the background scavenger
+ * @check_failures: objects that were reachable and not marked when
+ *	GOHEAP_PARAM_GCCHECKMARK had that looked for
+ * @check_doubts: objects without a mark that only registers and stacks led to,
+ *	which may have been garbage
  * @scav_assist_ns: ns that allocations spent giving memory back
  */
 struct goheap_stats {
@@ -571,6 +597,8 @@ struct goheap_stats {
 	__aligned_u64 scav_eager_bytes;
 	__aligned_u64 scav_bg_ns;
 	__aligned_u64 scav_assist_ns;
+	__aligned_u64 check_failures;
+	__aligned_u64 check_doubts;
 };
 
 /**
@@ -579,11 +607,13 @@ struct goheap_stats {
  * @GOHEAP_CYCLE_FORCED: a program asked for it
  * @GOHEAP_CYCLE_CEILING: the hard ceiling or the end of memory was reached, or
  *	the kernel was short of memory
+ * @GOHEAP_CYCLE_PERIODIC: there had been none for long
  */
 enum goheap_cycle_reason {
 	GOHEAP_CYCLE_HEAP = 0,
 	GOHEAP_CYCLE_FORCED,
 	GOHEAP_CYCLE_CEILING,
+	GOHEAP_CYCLE_PERIODIC,
 };
 
 /**
@@ -593,10 +623,11 @@ enum goheap_cycle_reason {
  * @cycle: number of the collection, from 1; 0 asks for the last one
  * @start_ns: out: start, ns since the heap was opened
  * @end_ns: out: end of marking, ns since 1970
- * @setup_ns: out: wall time of the stop in which marking began
- * @mark_ns: out: wall time of marking, beside the programs
- * @term_ns: out: wall time of the stop in which it ended; the heap was stopped
- *	for the sum of this and @setup_ns
+ * @setup_ns: out: wall time for which the heap was stopped before marking, and
+ *	to see whether it was over; with GOHEAP_PARAM_GCSTOPTHEWORLD all of the
+ *	marking
+ * @mark_ns: out: wall time of marking beside the programs
+ * @term_ns: out: wall time for which the heap was stopped to end the cycle
  * @cpu_ns: out: CPU time of the collector in this cycle, sweeping excluded
  * @heap_start: out: live bytes at the start
  * @heap_end: out: live bytes at the end of marking
@@ -608,6 +639,9 @@ enum goheap_cycle_reason {
  * @cpu_permille: out: share of CPU time since the heap was opened, 1/1000
  * @reason: out: enum goheap_cycle_reason
  * @reserved: must be 0
+ * @assist_ns: out: CPU time for which programs that allocate have marked
+ * @idle_ns: out: CPU time for which CPUs without work have marked
+ * @scanned_objs: out: objects scanned
  *
  * ENOENT for a cycle that has not ended or is older than the last 256.
  */
@@ -631,6 +665,9 @@ struct goheap_cycle {
 	__u32 cpu_permille;
 	__u32 reason;
 	__u32 reserved;
+	__aligned_u64 assist_ns;
+	__aligned_u64 idle_ns;
+	__aligned_u64 scanned_objs;
 };
 
 /**

@@ -76,33 +76,62 @@ static struct gh_debug debug;
 /* Whether all values were good; the answer is in debug. */
 static bool parse(const char *text)
 {
-	debug = (struct gh_debug){ .gctrace = 0,
-				   .invalidptr = -1,
-				   .scavtrace = -1,
-				   .madvdontneed = -1 };
+	gh_debug_init(&debug);
 	return gh_parse_debug(text, &debug);
+}
+
+static int64_t param(unsigned int id)
+{
+	return debug.params[id];
+}
+
+static void test_debug_keys(void)
+{
+	EXPECT(parse("gcpacertrace=1,gcstoptheworld=2,gccheckmark=1"));
+	EXPECT(param(GOHEAP_PARAM_GCPACERTRACE) == 1);
+	EXPECT(param(GOHEAP_PARAM_GCSTOPTHEWORLD) == 2);
+	EXPECT(param(GOHEAP_PARAM_GCCHECKMARK) == 1);
+	EXPECT(param(GOHEAP_PARAM_CLOBBERFREE) == -1);
+	EXPECT(parse("clobberfree=1,gcstress=40,gcverify=5,gcperiod=1000"));
+	EXPECT(param(GOHEAP_PARAM_CLOBBERFREE) == 1);
+	EXPECT(param(GOHEAP_PARAM_GCSTRESS) == 40);
+	EXPECT(param(GOHEAP_PARAM_GCVERIFY) == 1);
+	EXPECT(param(GOHEAP_PARAM_GCPERIOD) == 1000);
+	EXPECT(parse("gcstoptheworld=9") &&
+	       param(GOHEAP_PARAM_GCSTOPTHEWORLD) == 2);
+	/* Those have variables of their own. */
+	EXPECT(parse("gogc=5") && param(GOHEAP_PARAM_GC_PERCENT) == -1);
+	EXPECT(!parse("gcstress=-1") && param(GOHEAP_PARAM_GCSTRESS) == -1);
+	EXPECT(!parse("gccheckmark=on,gcverify=1") &&
+	       param(GOHEAP_PARAM_GCCHECKMARK) == -1 &&
+	       param(GOHEAP_PARAM_GCVERIFY) == 1);
 }
 
 void test_debug(void)
 {
-	EXPECT(parse("") && debug.gctrace == 0 && debug.invalidptr == -1);
+	EXPECT(parse("") && debug.gctrace == 0 &&
+	       param(GOHEAP_PARAM_INVALIDPTR) == -1);
 	EXPECT(parse("gctrace=1") && debug.gctrace == 1);
-	EXPECT(parse("gctrace=2") && debug.gctrace == 1);
+	EXPECT(parse("gctrace=2") && debug.gctrace == 2);
+	EXPECT(parse("gctrace=3") && debug.gctrace == 2);
 	EXPECT(parse("gctrace=1,gctrace=0") && debug.gctrace == 0);
-	EXPECT(parse("clobberfree=1,gctrace=1,x=y") && debug.gctrace == 1);
-	EXPECT(parse("gctrace=1") && debug.scavtrace == -1 &&
-	       debug.madvdontneed == -1);
-	EXPECT(parse("scavtrace=1,madvdontneed=0") && debug.scavtrace == 1 &&
-	       debug.madvdontneed == 0 && debug.gctrace == 0);
-	EXPECT(parse("invalidptr=0,gctrace=1") && debug.invalidptr == 0 &&
-	       debug.gctrace == 1);
+	EXPECT(parse("cgocheck=1,gctrace=1,x=y") && debug.gctrace == 1);
+	EXPECT(parse("gctrace=1") && param(GOHEAP_PARAM_SCAVTRACE) == -1 &&
+	       param(GOHEAP_PARAM_MADVDONTNEED) == -1);
+	EXPECT(parse("scavtrace=1,madvdontneed=0") &&
+	       param(GOHEAP_PARAM_SCAVTRACE) == 1 &&
+	       param(GOHEAP_PARAM_MADVDONTNEED) == 0 && debug.gctrace == 0);
+	EXPECT(parse("invalidptr=0,gctrace=1") &&
+	       param(GOHEAP_PARAM_INVALIDPTR) == 0 && debug.gctrace == 1);
 	EXPECT(parse("gctrace") && debug.gctrace == 0);
 	EXPECT(parse(",,gctrace=1,") && debug.gctrace == 1);
 	EXPECT(parse("gctrac=1,xgctrace=1,gctracex=1") && debug.gctrace == 0);
 	EXPECT(!parse("gctrace=yes") && debug.gctrace == 0);
 	EXPECT(!parse("gctrace=") && debug.gctrace == 0);
 	EXPECT(!parse("gctrace=1x") && debug.gctrace == 0);
-	EXPECT(!parse("gctrace=no,invalidptr=1") && debug.invalidptr == 1);
+	EXPECT(!parse("gctrace=no,invalidptr=1") &&
+	       param(GOHEAP_PARAM_INVALIDPTR) == 1);
+	test_debug_keys();
 }
 
 void test_env_warns_once(void)
@@ -132,7 +161,7 @@ void test_env_warns_once(void)
 	EXPECT(!gh_env_memlimit(&value));
 	setenv("GODEBUG", "gctrace=on,invalidptr=0", 1);
 	gh_env_debug(&debug);
-	EXPECT(debug.gctrace == 0 && debug.invalidptr == 0);
+	EXPECT(debug.gctrace == 0 && param(GOHEAP_PARAM_INVALIDPTR) == 0);
 	gh_env_debug(&debug);
 	dup2(saved, STDERR_FILENO);
 	close(saved);

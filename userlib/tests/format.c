@@ -3,6 +3,7 @@
  * What the library prints and works out: trace lines, quantiles, errors.
  */
 #include <errno.h>
+#include <regex.h>
 #include <string.h>
 
 #include "internal.h"
@@ -12,7 +13,7 @@
 static bool time_is(uint64_t ns, const char *text)
 {
 	struct goheap_cycle cycle = { .cycle = 1, .mark_ns = ns, .nr_cpus = 1 };
-	char line[320], wanted[64];
+	char line[400], wanted[64];
 
 	gh_trace_format(line, sizeof(line), &cycle);
 	snprintf(wanted, sizeof(wanted), ": 0+%s+0 ms clock", text);
@@ -35,6 +36,54 @@ void test_trace_times(void)
 	EXPECT(time_is(123456789, "123"));
 }
 
+/* What programs that read Go's lines look for. */
+static bool parses(const char *line)
+{
+	static const char pattern[] =
+		"^gc ([0-9]+) @([0-9]+\\.[0-9]{3})s ([0-9]+)%: "
+		"([0-9.]+)\\+([0-9.]+)\\+([0-9.]+) ms clock, "
+		"([0-9.]+)\\+([0-9.]+)/([0-9.]+)/([0-9.]+)\\+([0-9.]+) ms cpu, "
+		"([0-9]+)->([0-9]+)->([0-9]+) MB, ([0-9]+) MB goal, "
+		"([0-9]+) MB stacks, ([0-9]+) MB globals, ([0-9]+) P"
+		"( \\(forced\\))?\n$";
+	regex_t regex;
+	bool found;
+
+	if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB))
+		return false;
+	found = !regexec(&regex, line, 0, NULL, 0);
+	regfree(&regex);
+	return found;
+}
+
+void test_trace_parser(void)
+{
+	struct goheap_cycle cycle = { .nr_cpus = 2 };
+	uint64_t seed = 1;
+	char line[400];
+
+	/* The pattern is not too kind. */
+	EXPECT(parses("gc 1 @0.006s 1%: 0.018+0.45+0.006 ms clock, "
+		      "0.036+0.10/0.30/0.002+0.012 ms cpu, 4->4->1 MB, "
+		      "4 MB goal, 0 MB stacks, 0 MB globals, 2 P\n"));
+	EXPECT(!parses("gc 1 @0.006s 1%: 0.018+0.45 ms clock\n"));
+	for (unsigned int i = 0; i < 200; i++) {
+		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+		cycle.cycle = i + 1;
+		cycle.start_ns = seed >> 20;
+		cycle.setup_ns = seed >> (20 + i % 40);
+		cycle.mark_ns = seed >> (25 + i % 30);
+		cycle.term_ns = seed >> (64 - i % 30 - 1);
+		cycle.cpu_ns = cycle.mark_ns;
+		cycle.assist_ns = seed >> 40;
+		cycle.idle_ns = seed >> 50;
+		cycle.heap_start = seed >> 30;
+		cycle.reason = i % 4;
+		gh_trace_format(line, sizeof(line), &cycle);
+		EXPECT(parses(line));
+	}
+}
+
 void test_trace_line(void)
 {
 	struct goheap_cycle cycle = {
@@ -44,6 +93,9 @@ void test_trace_line(void)
 		.mark_ns = 1234000,
 		.term_ns = 5000,
 		.cpu_ns = 1100000,
+		.assist_ns = 345000,
+		.idle_ns = 12000,
+		.scanned_objs = 4711,
 		.heap_start = 4 << 20,
 		.heap_end = (5 << 20) + 12345,
 		.heap_marked = (2 << 20) - 1,
@@ -52,15 +104,17 @@ void test_trace_line(void)
 		.cpu_permille = 37,
 		.reason = GOHEAP_CYCLE_HEAP,
 	};
-	char line[320];
+	char line[400];
 
 	EXPECT(gh_trace_format(line, sizeof(line), &cycle) == strlen(line));
 	EXPECT(!strcmp(line, "gc 7 @12.034s 3%: 0.021+1.2+0.005 ms clock, "
-			     "0.042+0/1.1/0+0.010 ms cpu, 4->5->1 MB, "
+			     "0.042+0.34/1.1/0.012+0.010 ms cpu, 4->5->1 MB, "
 			     "8 MB goal, 0 MB stacks, 0 MB globals, 2 P\n"));
 	cycle.reason = GOHEAP_CYCLE_FORCED;
 	gh_trace_format(line, sizeof(line), &cycle);
 	EXPECT(strstr(line, " 2 P (forced)\n"));
+	gh_trace_format_scan(line, sizeof(line), &cycle);
+	EXPECT(!strcmp(line, "scan: total 4711 objs\n"));
 	memset(&cycle, 0xff, sizeof(cycle));
 	EXPECT(gh_trace_format(line, sizeof(line), &cycle) < sizeof(line) - 1);
 }

@@ -13,6 +13,7 @@ static const struct {
 	{ "a bad variable is mentioned once", test_env_warns_once },
 	{ "gctrace times", test_trace_times },
 	{ "gctrace line", test_trace_line },
+	{ "gctrace for parsers", test_trace_parser },
 	{ "pause quantiles", test_quantiles },
 	{ "words for errors", test_error_text },
 	{ "pointer masks", test_mask },

@@ -26,6 +26,7 @@ void test_debug(void);
 void test_env_warns_once(void);
 void test_trace_times(void);
 void test_trace_line(void);
+void test_trace_parser(void);
 void test_quantiles(void);
 void test_error_text(void);
 void test_mask(void);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -331,4 +332,42 @@ void test_trace(struct goheap *h)
 		line = end + 1;
 	}
 	EXPECT(!*line);
+}
+
+/* What the kernel says of a parameter; -1000 if it does not. */
+static int64_t param(struct goheap *h, unsigned int id)
+{
+	struct goheap_param arg = { .size = sizeof(arg), .id = id };
+
+	return ioctl(goheap_fd(h), GOHEAP_IOC_PARAM, &arg) ? -1000 : arg.old;
+}
+
+void test_debug(struct goheap *h)
+{
+	struct goheap *other;
+
+	(void)h;
+	setenv("GODEBUG",
+	       "gccheckmark=1,gcstoptheworld=7,gcstress=100,gcverify=1,"
+	       "clobberfree=1,gcperiod=5000,unknown=1,madvdontneed=0",
+	       1);
+	other = goheap_open(0);
+	EXPECT(other);
+	if (!other)
+		return;
+	EXPECT(param(other, GOHEAP_PARAM_GCCHECKMARK) == 1);
+	EXPECT(param(other, GOHEAP_PARAM_GCSTOPTHEWORLD) == 2);
+	EXPECT(param(other, GOHEAP_PARAM_GCSTRESS) == 100);
+	EXPECT(param(other, GOHEAP_PARAM_GCVERIFY) == 1);
+	EXPECT(param(other, GOHEAP_PARAM_CLOBBERFREE) == 1);
+	EXPECT(param(other, GOHEAP_PARAM_GCPERIOD) == 5000);
+	EXPECT(param(other, GOHEAP_PARAM_MADVDONTNEED) == 0);
+	EXPECT(param(other, GOHEAP_PARAM_GCPACERTRACE) == 0);
+	EXPECT(!goheap_gc(other));
+	goheap_close(other);
+	/* The environment is not for a heap that wants nothing of it. */
+	other = goheap_open(GOHEAP_OPEN_NOENV);
+	EXPECT(other && param(other, GOHEAP_PARAM_GCCHECKMARK) == 0);
+	goheap_close(other);
+	unsetenv("GODEBUG");
 }
