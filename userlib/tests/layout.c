@@ -74,18 +74,21 @@ void test_references(void)
 {
 	static uint64_t memory[16];
 	static const struct goheap_status status;
-	struct goheap h = {
-		.base = (uintptr_t)memory,
-		.tag_bits = 0x8001ULL << GOHEAP_REF_TAG_SHIFT,
-		.status = &status,
-	};
+	/* No process has it, so a store has nobody to tell. */
+	struct gh_heap heap = { .pub = {
+					.base = (uintptr_t)memory,
+					.tag_bits = 0x8001ULL
+						    << GOHEAP_REF_TAG_SHIFT,
+					.status = &status,
+				} };
+	struct goheap *h = &heap.pub;
 	goheap_ref slot = 0;
 
-	h.bias = h.base - (uintptr_t)h.tag_bits;
-	EXPECT(!goheap_ptr(&h, 0) && !goheap_ref_of(&h, NULL));
-	EXPECT(goheap_ref_of(&h, memory) == h.tag_bits);
-	EXPECT(goheap_ref_of(&h, &memory[5]) == h.tag_bits + 40);
-	EXPECT(goheap_ptr(&h, h.tag_bits + 40) == &memory[5]);
-	goheap_store(&h, &slot, h.tag_bits + 8);
-	EXPECT(goheap_ptr(&h, goheap_load(&h, &slot)) == &memory[1]);
+	h->bias = h->base - (uintptr_t)h->tag_bits;
+	EXPECT(!goheap_ptr(h, 0) && !goheap_ref_of(h, NULL));
+	EXPECT(goheap_ref_of(h, memory) == h->tag_bits);
+	EXPECT(goheap_ref_of(h, &memory[5]) == h->tag_bits + 40);
+	EXPECT(goheap_ptr(h, h->tag_bits + 40) == &memory[5]);
+	goheap_store(h, &slot, h->tag_bits + 8);
+	EXPECT(goheap_ptr(h, goheap_load(h, &slot)) == &memory[1]);
 }

@@ -66,7 +66,7 @@ void test_passed(struct goheap *h);
 void test_killed(struct goheap *h);
 void test_signals(struct goheap *h);
 void test_trace(struct goheap *h);
-void test_debug(struct goheap *h);
+void test_debug_parameters(struct goheap *h);
 
 void test_plain_locals(struct goheap *h);
 void test_plain_variables(struct goheap *h);

@@ -42,7 +42,7 @@ static const struct {
 	  GOHEAP_OPEN_PRECISE },
 	{ "gctrace writes a line for each collection", test_trace,
 	  GOHEAP_OPEN_PRECISE },
-	{ "GODEBUG sets the parameters of a heap", test_debug,
+	{ "GODEBUG sets the parameters of a heap", test_debug_parameters,
 	  GOHEAP_OPEN_PRECISE },
 	{ "plain local variables keep objects", test_plain_locals, 0 },
 	{ "static and thread-local variables keep objects",

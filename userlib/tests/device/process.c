@@ -342,7 +342,7 @@ static int64_t param(struct goheap *h, unsigned int id)
 	return ioctl(goheap_fd(h), GOHEAP_IOC_PARAM, &arg) ? -1000 : arg.old;
 }
 
-void test_debug(struct goheap *h)
+void test_debug_parameters(struct goheap *h)
 {
 	struct goheap *other;
 
