@@ -14,14 +14,17 @@ out=$1
 core=$out/core
 objects=$out/objects
 model_ops=150000
+barrier_ops=4000000
 
 mkdir -p "$core"
-cp -p ../../module/core/* "$core/"
+# Newer than any object that an earlier run has left.
+cp ../../module/core/* "$core/"
 
 build()
 {
 	make -s -j "$(nproc)" CORE="$core" O="$objects" \
-		"$objects/unit" "$objects/model" > "$out/build.log" 2>&1
+		"$objects/unit" "$objects/model" "$objects/barrier" \
+		> "$out/build.log" 2>&1
 }
 
 # Do the tests fail? A mutant may also hang.
@@ -29,7 +32,9 @@ noticed()
 {
 	! timeout 60 "$objects/unit" > "$out/unit.log" 2>&1 ||
 	! timeout 120 "$objects/model" --ops "$model_ops" --seed 1 \
-		> "$out/model.log" 2>&1
+		> "$out/model.log" 2>&1 ||
+	! timeout 120 "$objects/barrier" --ops "$barrier_ops" --seed 1 \
+		> "$out/barrier.log" 2>&1
 }
 
 build || { cat "$out/build.log"; exit 1; }
