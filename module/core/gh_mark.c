@@ -498,8 +498,13 @@ void gh_mark_finish(struct gh_mark *m)
 	for (n = 0; n < GH_MARK_WINDOW; n++) {
 		struct gh_span *s = pass_window(m, NULL);
 
-		if (s)
+		if (!s)
+			continue;
+		/* A large object may be on a queue, for others to help with. */
+		if (s->sc->sizeclass)
 			enqueue(m, s);
+		else
+			gh_work_share(m, s);
 	}
 	gh_work_leave(m);
 }
@@ -659,7 +664,8 @@ void gh_mark_shade(struct gh_heap *heap, const u64 *refs, u64 nr,
  *
  * Context: may sleep.
  * Return: bytes of objects scanned. If less than the budget, neither this
- * marker's queue nor the shared one had anything left.
+ * marker's queue nor the shared one had anything left, or an idle marker's CPU is
+ * needed.
  */
 u64 gh_mark_drain(struct gh_mark *m, u64 budget)
 {
@@ -675,6 +681,8 @@ u64 gh_mark_drain(struct gh_mark *m, u64 budget)
 			gh_work_report(m);
 		if (m->head && gh_work_hungry(&m->heap->work))
 			gh_work_give(m);
+		if (m->idle && need_resched())
+			break;
 		cond_resched();
 	}
 	return done;
@@ -694,16 +702,27 @@ void gh_mark_worker(struct gh_heap *heap, bool idle)
 
 	init(&m, heap);
 	m.background = true;
+	m.idle = idle;
 	if (!gh_work_try_join(&m))
 		return;
 	look_at_heap(&m);
-	do {
+	for (;;) {
 		since = gh_port_cpu_ns();
 		gh_mark_drain(&m, U64_MAX);
 		since = gh_port_cpu_ns() - since;
 		atomic64_add(since, idle ? &heap->pace.idle_ns :
 					   &heap->pace.worker_ns);
-	} while (gh_work_wait(&m));
+		if (!gh_mark_pending(&m)) {
+			if (!gh_work_wait(&m))
+				return;
+			continue;
+		}
+		/* It may take long to come back: keep nothing from the others. */
+		gh_mark_finish(&m);
+		cond_resched();
+		if (!gh_work_try_join(&m))
+			return;
+	}
 }
 
 /**

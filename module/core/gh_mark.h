@@ -89,6 +89,7 @@ struct gh_pending {
  * @words: references whose bitmap word is being fetched
  * @window: spans whose first objects are being fetched
  * @win: moves on with every span put in @window
+ * @idle: goes out of the way when somebody else needs its CPU
  * @background: a collector thread, which others may take the work of
  * @bytes: bytes of slots marked and not reported yet
  * @scanned: bytes of slots scanned, likewise
@@ -115,6 +116,7 @@ struct gh_mark {
 	struct gh_pending words[GH_MARK_RING];
 	struct gh_span *window[GH_MARK_WINDOW];
 	u32 win;
+	bool idle;
 	bool background;
 	u64 bytes;
 	u64 scanned;

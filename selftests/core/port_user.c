@@ -182,7 +182,7 @@ static u32 nr_workers;
 
 static void *work(void *heap)
 {
-	gh_mark_worker(heap, false);
+	gh_mark_worker(heap, true);
 	return NULL;
 }
 

@@ -22,6 +22,7 @@ void __sanitizer_print_stack_trace(void);
 #endif
 
 __thread int gh_user_cpu;
+__thread u32 gh_user_resched;
 unsigned int gh_user_fence;
 
 void gh_user_bail(const char *file, int line, const char *what)
