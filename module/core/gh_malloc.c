@@ -375,17 +375,25 @@ static int alloc_once(struct gh_heap *heap, struct alloc_ctx *ctx,
 	return err;
 }
 
-/* A full collection that leaves no free memory unused. */
-static int collect_hard(struct gh_heap *heap)
+static void flush_mcaches(struct gh_heap *heap)
 {
-	int err = gh_port_collect(heap, GH_CYCLE_CEILING);
-
-	if (err)
-		return err;
-	gh_sweep_all(heap);
 	down_read(&heap->world);
 	gh_mcache_flush_all(heap);
 	up_read(&heap->world);
+}
+
+/* A full collection that leaves no free memory unused. */
+static int collect_hard(struct gh_heap *heap)
+{
+	int err;
+
+	/* A block that is open for tiny objects would live on. */
+	flush_mcaches(heap);
+	err = gh_port_collect(heap, GH_CYCLE_CEILING);
+	if (err)
+		return err;
+	gh_sweep_all(heap);
+	flush_mcaches(heap);
 	return 0;
 }
 

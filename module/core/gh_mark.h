@@ -31,7 +31,7 @@ struct gh_window {
  * struct gh_work - what the markers of a heap share (Go's work)
  * @lock: protects all below
  * @wait: markers without work, and whoever waits for them
- * @marking: between gh_work_begin() and gh_work_end()
+ * @marking: between gh_work_begin() and gh_work_done(): markers may join
  * @head: spans that anybody may scan
  * @tail: where the next one goes
  * @nr_active: markers that may have spans of their own

@@ -334,6 +334,7 @@ bool gh_work_wait_all(struct gh_mark *m)
  * @m: marker of the collector, gh_mark_pending() false
  *
  * Context: heap->world held for writing.
+ * Return: true if so; no marker joins from then on.
  */
 bool gh_work_done(struct gh_mark *m)
 {
@@ -343,6 +344,10 @@ bool gh_work_done(struct gh_mark *m)
 	lockdep_assert_held_write(&m->heap->world);
 	spin_lock(&w->lock);
 	done = !w->head && w->nr_active == 1;
+	if (done)
+		WRITE_ONCE(w->marking, false);
 	spin_unlock(&w->lock);
+	if (done)
+		wake_up_all(&w->wait);
 	return done;
 }

@@ -88,6 +88,7 @@ static u64 pick_bytes(struct model *m)
 static void refill(struct model *m, u32 which, u32 lease)
 {
 	struct model_lease *l = &m->lease[which][lease];
+	struct model_lease before = *l;
 	struct gh_refill out;
 	int err;
 
@@ -101,9 +102,12 @@ static void refill(struct model *m, u32 which, u32 lease)
 				m->layout[l->layout].id, l->bytes, &out);
 	model_follow(m, NULL, 0, 0);
 	check(!err || err == -ENOMEM);
-	/* A lease that failed may still have what another class left it. */
 	if (err) {
 		model_refusal(m, &m->layout[l->layout], l->bytes);
+		/* There may have been no memory even to settle the lease. */
+		if (m->mutator[which]->leases[lease] &&
+		    m->mutator[which]->leases[lease]->nr)
+			*l = before;
 		return;
 	}
 	check(out.words && out.words <= GH_LEASE_WORDS);
