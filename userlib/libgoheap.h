@@ -353,7 +353,8 @@ GOHEAP_INLINE int goheap_cache_take(struct goheap_thread *t,
 	__asm__ volatile("" : : "r"(*ref) : "memory");
 	__atomic_store_n(&s->mask, mask & (mask - 1), __ATOMIC_RELAXED);
 	if (GOHEAP__UNLIKELY(!goheap_is_ours(t, *ref))) {
-		__atomic_store_n(&s->mask, 0, __ATOMIC_RELAXED);
+		/* The kernel may not have counted yet what is left. */
+		__atomic_store_n(&s->mask, mask, __ATOMIC_RELAXED);
 		return 0;
 	}
 	return 1;

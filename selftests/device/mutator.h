@@ -100,7 +100,7 @@ static inline goheap_ref mutator_take(struct mutator *m, __u32 lease)
 		if (m->page->generation == m->generation)
 			return ref;
 		/* Taken back meanwhile. */
-		s[i].mask = 0;
+		s[i].mask = mask;
 		return 0;
 	}
 	return 0;
