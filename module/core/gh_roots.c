@@ -18,8 +18,7 @@
  * Invariants: every free slot is on the list that begins at gh_roots.free, once,
  * and nr_used of nr_slots are not.
  *
- * Called by the device layer, one table per attachment, whose lock protects it;
- * gh_roots_mark() by the collector with the world stopped.
+ * Called by the device layer, one table per attachment, whose lock protects it.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
@@ -249,7 +248,8 @@ u32 gh_roots_next(const struct gh_roots *r, u32 *pos, u64 *refs, u32 max)
  * @r: table
  * @m: marker
  *
- * Context: world stopped.
+ * Context: nobody changes the table meanwhile; the device layer, where programs
+ * do, goes through it with gh_roots_next().
  */
 void gh_roots_mark(struct gh_roots *r, struct gh_mark *m)
 {
