@@ -6,6 +6,7 @@
 #ifndef GOHEAP_COMPAT_H
 #define GOHEAP_COMPAT_H
 
+#include <linux/kobject.h>
 #include <linux/list_lru.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
@@ -205,6 +206,13 @@ static inline void goheap_shrinker_free(struct shrinker *s)
 	unregister_shrinker(s);
 	kfree(s);
 }
+#endif
+
+/* 6.2 made constant what is asked for its owner. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+typedef const struct kobject goheap_owned_kobject;
+#else
+typedef struct kobject goheap_owned_kobject;
 #endif
 
 /* 6.4 gave what is reclaimed besides the LRU lists a function. */

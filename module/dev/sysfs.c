@@ -10,9 +10,10 @@
  * device may change, and nobody else but root; those files belong to that user.
  *
  * A metric's name is its path, so folders are kobjects below each other. The
- * kobjects are the driver core's own (kobject_create_and_add()), because none
- * of them has anything to carry: a file finds its folder through the attribute,
- * which each struct goheap_dir has its own array of.
+ * kobjects are the driver core's own (kobject_create_and_add()), because they
+ * have nothing to carry: a file finds its folder through the attribute, which
+ * each struct goheap_dir has its own array of. Only "knobs" knows whose it is,
+ * since sysfs asks the folder for the owner of its files.
  *
  * Lifetime. kobject_del() waits for every reader of a file below and lets no new
  * one in, so a struct goheap_dir may be freed after it, and its file may go.
@@ -27,6 +28,7 @@
 #include <linux/kobject.h>
 #include <linux/sysfs.h>
 
+#include "compat.h"
 #include "device.h"
 #include "metrics.h"
 #include "sysfs.h"
@@ -152,6 +154,65 @@ static ssize_t store_knob(struct kobject *kobj, struct kobj_attribute *kattr,
 	return err ?: len;
 }
 
+/**
+ * struct goheap_knobs - the folder of the knobs
+ * @kobj: what sysfs knows
+ * @owner: user whose files are in it
+ * @group: their group
+ */
+struct goheap_knobs {
+	struct kobject kobj;
+	kuid_t owner;
+	kgid_t group;
+};
+
+static void release_knobs(struct kobject *kobj)
+{
+	kfree(container_of(kobj, struct goheap_knobs, kobj));
+}
+
+static void own_knobs(goheap_owned_kobject *kobj, kuid_t *owner,
+		      kgid_t *group)
+{
+	const struct goheap_knobs *k =
+		container_of(kobj, struct goheap_knobs, kobj);
+
+	*owner = k->owner;
+	*group = k->group;
+}
+
+static const struct kobj_type knobs_type = {
+	.release = release_knobs,
+	.sysfs_ops = &kobj_sysfs_ops,
+	.get_ownership = own_knobs,
+};
+
+static struct kobject *add_knobs_folder(struct goheap_file *gf,
+					struct kobject *parent,
+					const char *name)
+{
+	struct goheap_knobs *k = kzalloc(sizeof(*k), GFP_KERNEL_ACCOUNT);
+
+	if (!k)
+		return NULL;
+	k->owner = gf->owner;
+	k->group = gf->group;
+	if (kobject_init_and_add(&k->kobj, &knobs_type, parent, "%s", name)) {
+		kobject_put(&k->kobj);
+		return NULL;
+	}
+	return &k->kobj;
+}
+
+static struct kobject *add_folder(struct goheap_dir *dir, int i)
+{
+	struct kobject *parent = dir->folders[folders[i].parent];
+
+	if (i == GOHEAP_FOLDER_KNOBS)
+		return add_knobs_folder(dir->gf, parent, folders[i].name);
+	return kobject_create_and_add(folders[i].name, parent);
+}
+
 /* Files first made go with their folders, the innermost first. */
 static void remove_dir(struct goheap_dir *dir)
 {
@@ -177,9 +238,7 @@ static int add_folders(struct goheap_dir *dir, const char *name)
 	for (i = GOHEAP_FOLDER_TOP + 1; i < GOHEAP_NR_FOLDERS; i++) {
 		if (!dir->gf && i == GOHEAP_FOLDER_KNOBS)
 			continue;
-		dir->folders[i] =
-			kobject_create_and_add(folders[i].name,
-					       dir->folders[folders[i].parent]);
+		dir->folders[i] = add_folder(dir, i);
 		if (!dir->folders[i])
 			return -ENOMEM;
 	}
@@ -213,7 +272,6 @@ static int add_knob(struct goheap_dir *dir, u32 id)
 {
 	struct kobject *folder = dir->folders[GOHEAP_FOLDER_KNOBS];
 	struct goheap_knob *k = &dir->knobs[id];
-	int err;
 
 	k->gf = dir->gf;
 	k->id = id;
@@ -222,11 +280,7 @@ static int add_knob(struct goheap_dir *dir, u32 id)
 	k->attr.attr.mode = 0644;
 	k->attr.show = show_knob;
 	k->attr.store = store_knob;
-	err = sysfs_create_file(folder, &k->attr.attr);
-	if (err)
-		return err;
-	return sysfs_file_change_owner(folder, k->attr.attr.name,
-				       dir->gf->owner, dir->gf->group);
+	return sysfs_create_file(folder, &k->attr.attr);
 }
 
 static int add_knobs(struct goheap_dir *dir)
