@@ -48,6 +48,7 @@ error :: lease :: CYCLES=1 NO_BLACK_LEASES :: slots granted before and not taken
 error :: lease :: CYCLES=1 SCAN_FIRST :: they do before any stack is read
 error :: lease :: CYCLES=1 NO_PICK_SCANNED :: the reference is in a register before the slot is taken
 error :: lease :: CYCLES=1 NO_COMPARE :: the generation is compared after the mask is stored
+error :: lease :: CYCLES=1 READ_LATE :: the generation it is compared with is what the last call returned
 error :: lease :: CYCLES=1 GENERATION_LATE :: the generation moves before masks are read
 error :: lease :: CYCLES=1 NO_IPI_AFTER_GENERATION :: a store to a mask is seen if the new generation was not
 error :: lease :: CYCLES=1 NO_SETTLE :: leases are settled when marking ends

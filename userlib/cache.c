@@ -11,6 +11,10 @@
  * the block that tiny objects share, and what its caches have left. A store of
  * the thread's that was under way can leave a mask behind that is not granted,
  * so all caches are emptied before anything is taken under a new generation.
+ *
+ * A cache that has been filled is of the generation that the call has returned.
+ * What the page says after the call may be a later one already, while the kernel
+ * is still to read what is left of the lease.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -55,8 +59,8 @@ void gh_caches_init(struct gh_thread *t)
 	gh_cache_get(t, TINY_KEY);
 }
 
-/* The kernel has taken the leases back: forget them. */
-void gh_caches_void(struct gh_thread *t)
+/* The kernel takes the leases back: forget them. */
+void gh_caches_void(struct gh_thread *t, uint64_t generation)
 {
 	for (size_t i = 0; i < GOHEAP_CACHES; i++) {
 		t->pub.caches[i].cur = no_slots;
@@ -65,8 +69,17 @@ void gh_caches_void(struct gh_thread *t)
 	t->pub.tiny = 0;
 	t->pub.page->tiny = 0;
 	t->pub.tiny_used = GOHEAP_TINY_BYTES;
-	t->pub.generation =
-		__atomic_load_n(&t->pub.page->generation, __ATOMIC_RELAXED);
+	t->pub.generation = generation;
+}
+
+static void check_generation(struct gh_thread *t)
+{
+	uint64_t now = __atomic_load_n(&t->pub.page->generation,
+				       __ATOMIC_RELAXED);
+
+	/* Nothing is taken before the next call, which waits for the kernel. */
+	if (now != t->pub.generation)
+		gh_caches_void(t, now);
 }
 
 /* Bytes of the largest object that goheap_cache_key() gives this key. */
@@ -97,9 +110,8 @@ static bool refill(struct gh_thread *t, struct goheap_cache *cache)
 	if (gh_ioctl(&heap->pub, GOHEAP_IOC_REFILL, &refill))
 		return false;
 	gh_trace(heap, refill.cycles);
-	/* Taken back by now, the masks would be empty. */
-	if (t->pub.page->generation != t->pub.generation)
-		gh_caches_void(t);
+	if (refill.generation != t->pub.generation)
+		gh_caches_void(t, refill.generation);
 	cache->cur = &t->slots[cache->lease * GOHEAP_LEASE_WORDS];
 	cache->end = cache->cur + lease.words;
 	cache->slot_bytes = lease.slot_bytes;
@@ -124,8 +136,7 @@ goheap_ref gh_cache_take(struct gh_thread *t, struct goheap_cache *cache)
 	goheap_ref ref;
 
 	for (;;) {
-		if (t->pub.page->generation != t->pub.generation)
-			gh_caches_void(t);
+		check_generation(t);
 		if (!next_word(cache)) {
 			if (!refill(t, cache))
 				return 0;
@@ -142,8 +153,7 @@ goheap_ref gh_tiny_take(struct gh_thread *t, size_t bytes)
 {
 	goheap_ref ref;
 
-	if (t->pub.page->generation != t->pub.generation)
-		gh_caches_void(t);
+	check_generation(t);
 	if (goheap_tiny_take(&t->pub, bytes, &ref)) {
 		if (gh_keep_new(&t->pub, ref))
 			return ref;

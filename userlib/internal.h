@@ -159,7 +159,7 @@ void gh_hstacks_lose(struct gh_heap *heap);
 /* cache.c */
 void gh_caches_init(struct gh_thread *t);
 struct goheap_cache *gh_cache_get(struct gh_thread *t, uint64_t key);
-void gh_caches_void(struct gh_thread *t);
+void gh_caches_void(struct gh_thread *t, uint64_t generation);
 goheap_ref gh_cache_take(struct gh_thread *t, struct goheap_cache *cache);
 goheap_ref gh_tiny_take(struct gh_thread *t, size_t bytes);
 

@@ -154,7 +154,7 @@ static int map_control(struct gh_thread *t, struct gh_heap *heap)
 				strerror(errno));
 	t->pub.page = page;
 	t->slots = (struct goheap_slots *)((char *)page + GOHEAP_CONTROL_BYTES);
-	gh_caches_void(t);
+	gh_caches_void(t, t->pub.page->generation);
 	return 0;
 }
 

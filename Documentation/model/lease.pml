@@ -30,7 +30,7 @@ byte sb_mask[2];
 
 /* A mutator: its local variable, the reference it is about to make its own. */
 byte reg[2], pick[2];
-byte known[2];
+byte known[2], returned[2];
 bool taking[2];
 
 /* No part of the protocol: what the programs rightly believe to be theirs. */
@@ -77,7 +77,7 @@ inline grant(m, slots)
 	:: else
 	fi;
 #endif
-	known[m] = generation[m]
+	returned[m] = generation[m]
 }
 
 proctype mutator(bit m)
@@ -103,11 +103,11 @@ end_idle:
 		:: d_step { seen & 2 -> pick[m] = 2 }
 		:: d_step { seen & 4 -> pick[m] = 4 }
 		fi;
-		d_step { put_mask(m, seen & ~pick[m]); seen = 0 }
+		d_step { put_mask(m, seen & ~pick[m]) }
 		if
 #ifndef NO_COMPARE
 		:: d_step { generation[m] != known[m] ->
-			put_mask(m, 0); pick[m] = NOTHING }
+			put_mask(m, seen); seen = 0; pick[m] = NOTHING }
 #endif
 		:: d_step {
 #ifndef NO_COMPARE
@@ -118,11 +118,13 @@ end_idle:
 			assert(!(owned & pick[m]));
 			owned = owned | pick[m];
 			reg[m] = pick[m];
+			seen = 0;
 			pick[m] = NOTHING }
 			goto taken
 		/* killed in the middle */
 		:: d_step { !world ->
-			drain_sb(m); pick[m] = NOTHING; settle(m); mask[m] = 0 }
+			drain_sb(m); pick[m] = NOTHING; seen = 0;
+			settle(m); mask[m] = 0 }
 			goto taken
 		fi;
 refill:
@@ -135,6 +137,11 @@ refill:
 			:: d_step { free_slots != 0 -> grant(m, free_slots) }
 			:: d_step { free_slots == 0 -> grant(m, 0) }
 			fi }
+#ifdef READ_LATE
+		d_step { known[m] = generation[m]; returned[m] = 0 }
+#else
+		d_step { known[m] = returned[m]; returned[m] = 0 }
+#endif
 taken:
 		taking[m] = false
 	od

@@ -31,12 +31,17 @@
  *	mutator				kernel
  *	load mask			generation++
  *	store mask without the slot	gh_port_sync_users()	(A)
- *	load generation; as known?	read masks
+ *	load generation; as known?	read masks, clear them
  *
  * (A) interrupts the mutator between two instructions, with all its stores done.
  * If that is after its load of the generation, its mask has been stored and the
  * slot counts as taken; if it is before, the mutator finds a new generation and
  * leaves the slot, and a mask stored later means nothing any more.
+ *
+ * What the mutator knows is the generation that its last call returned, under
+ * which slots were granted. It must not be read from the shared page after the
+ * call: it may have moved by then while the masks are still as they were, and
+ * the mutator would go on with a lease that is being settled.
  *
  * Marking begins the same way: gh_heap.phase is set with nobody in a call, then
  * programs are told and (A) is done, then what is granted and not taken is made
@@ -376,6 +381,7 @@ static int refill_once(struct gh_heap *heap, struct gh_mutator *mut, u32 index,
 				   &taken);
 		if (!err)
 			out->words = l->nr;
+		out->generation = mut->generation;
 		mutex_unlock(&mut->lock);
 	}
 	gh_pace_pay(heap, &mut->credit, taken);

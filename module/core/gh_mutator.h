@@ -107,10 +107,12 @@ struct gh_mutator {
  * struct gh_refill - what gh_mutator_refill() has granted
  * @words: number of struct gh_slots filled
  * @slot_bytes: distance of slots in bytes
+ * @generation: that of the mutator when they were granted
  */
 struct gh_refill {
 	u32 words;
 	u32 slot_bytes;
+	u64 generation;
 };
 
 struct gh_mutator *gh_mutator_create(struct gh_heap *heap, u32 nr_leases,

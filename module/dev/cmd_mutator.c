@@ -27,7 +27,7 @@ static struct goheap_mutator *get_mutator(struct goheap_file *gf)
 }
 
 static int refill_one(struct goheap_file *gf, struct goheap_mutator *mut,
-		      struct goheap_lease *l)
+		      struct goheap_lease *l, u64 *generation)
 {
 	struct gh_refill out = { };
 	int err;
@@ -36,6 +36,8 @@ static int refill_one(struct goheap_file *gf, struct goheap_mutator *mut,
 				l->bytes, &out);
 	l->words = out.words;
 	l->slot_bytes = out.slot_bytes;
+	if (!err)
+		*generation = out.generation;
 	return err;
 }
 
@@ -47,7 +49,7 @@ static int refill(struct goheap_file *gf, struct goheap_mutator *mut,
 	int err = 0;
 
 	for (r->done = 0; r->done < r->count; r->done++) {
-		err = refill_one(gf, mut, &leases[r->done]);
+		err = refill_one(gf, mut, &leases[r->done], &r->generation);
 		if (err)
 			break;
 	}

@@ -65,7 +65,7 @@ static const struct goheap_cmd goheap_cmds[] = {
 	CMD(CYCLE, goheap_cycle, start_ns, false, goheap_cmd_cycle),
 	CMD(FREE_OS_MEMORY, goheap_free_os_memory, released, true,
 	    goheap_cmd_free_os_memory),
-	CMD(REFILL, goheap_refill, reserved, true, goheap_cmd_refill),
+	CMD(REFILL, goheap_refill, generation, true, goheap_cmd_refill),
 	CMD(BARRIER, goheap_barrier, refs, true, goheap_cmd_barrier),
 	CMD(RANGE_ADD, goheap_range, bytes, true, goheap_cmd_range_add),
 	CMD(RANGE_REMOVE, goheap_range, bytes, true,
@@ -96,7 +96,7 @@ static void check_structures(void)
 	      by_class, 8 + 28 * 8);
 	CHECK(goheap_cycle, 152, global_bytes, 104);
 	CHECK(goheap_free_os_memory, 16, released, 8);
-	CHECK(goheap_refill, 32, leases, 16);
+	CHECK(goheap_refill, 40, generation, 32);
 	CHECK(goheap_barrier, 24, refs, 16);
 	CHECK(goheap_range, 32, bytes, 24);
 	BUILD_BUG_ON(sizeof(struct goheap_lease) != 24);

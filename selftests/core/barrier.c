@@ -40,7 +40,7 @@ enum state {
 	STORE_ANNOUNCE, STORE_TEST, STORE_FAST, STORE_LATE_TEST,
 	STORE_CYCLE, STORE_OLD, STORE_SLOW, STORE_RECHECK,
 	REPORT_OLD, REPORT_NEW,
-	TAKE_LOAD, TAKE_STORE, TAKE_CHECK, REFILL,
+	TAKE_LOAD, TAKE_STORE, TAKE_CHECK, TAKE_BACK, REFILL, REFILLED,
 };
 
 /*
@@ -59,6 +59,7 @@ enum state {
  * @taken: the slot
  * @to: register for it
  * @generation: under which its lease was granted
+ * @granted: the same as its last call has returned it
  * @read: it has been read for roots in this cycle
  * @stopped: its turns to miss
  */
@@ -77,6 +78,7 @@ struct thread {
 	u64 taken;
 	u32 to;
 	u64 generation;
+	u64 granted;
 	bool read;
 	u32 stopped;
 };
@@ -250,9 +252,8 @@ static void refill(struct thread *t)
 		return;
 	check(!gh_mutator_refill(heap, t->mut, 0, node_layout, NODE_BYTES,
 				 &out));
-	t->generation = control_of(t)->generation;
-	t->word = 0;
-	t->state = TAKE_LOAD;
+	t->granted = out.generation;
+	t->state = REFILLED;
 }
 
 /* The object is the thread's: nobody else has got it. */
@@ -298,10 +299,21 @@ static void take_step(struct thread *t)
 		t->state = TAKE_CHECK;
 		break;
 	case TAKE_CHECK:
-		t->state = IDLE;
-		if (control_of(t)->generation == t->generation)
+		t->state = TAKE_BACK;
+		if (control_of(t)->generation == t->generation) {
+			t->state = IDLE;
 			got(t);
+		}
 		t->taken = 0;
+		break;
+	case TAKE_BACK:
+		WRITE_ONCE(s[t->word].mask, t->mask);
+		t->state = REFILL;
+		break;
+	case REFILLED:
+		t->generation = t->granted;
+		t->word = 0;
+		t->state = TAKE_LOAD;
 		break;
 	default:
 		refill(t);

@@ -175,7 +175,8 @@ AT(goheap_refill, done, 12);
 AT(goheap_refill, leases, 16);
 AT(goheap_refill, cycles, 24);
 AT(goheap_refill, reserved, 28);
-SIZE(goheap_refill, 32);
+AT(goheap_refill, generation, 32);
+SIZE(goheap_refill, 40);
 
 AT(goheap_lease, index, 0);
 AT(goheap_lease, layout, 4);

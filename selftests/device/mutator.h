@@ -43,17 +43,22 @@ static inline void mutator_detach(struct mutator *m)
 	munmap(m->page, MUTATOR_PAGES * PAGE);
 }
 
+static inline int gh_refill_arg(int fd, struct goheap_refill *arg,
+				struct goheap_lease *leases, __u32 count)
+{
+	gh_init(arg);
+	arg->count = count;
+	arg->leases = (uintptr_t)leases;
+	arg->reserved = 0;
+	return gh_ioctl(fd, GOHEAP_IOC_REFILL, arg);
+}
+
 static inline int gh_refill(int fd, struct goheap_lease *leases, __u32 count,
 			    __u32 *done)
 {
 	struct goheap_refill arg;
-	int ret;
+	int ret = gh_refill_arg(fd, &arg, leases, count);
 
-	gh_init(&arg);
-	arg.count = count;
-	arg.leases = (uintptr_t)leases;
-	arg.reserved = 0;
-	ret = gh_ioctl(fd, GOHEAP_IOC_REFILL, &arg);
 	if (done)
 		*done = ret ? 0 : arg.done;
 	return ret;
@@ -66,11 +71,12 @@ static inline int mutator_refill(struct mutator *m, int fd, __u32 lease,
 		.index = lease, .layout = layout, .bytes = bytes,
 		.words = ~0U, .slot_bytes = ~0U,
 	};
-	int ret = gh_refill(fd, &l, 1, NULL);
+	struct goheap_refill arg;
+	int ret = gh_refill_arg(fd, &arg, &l, 1);
 
 	if (!ret) {
-		/* If it moves before this, the masks are empty. */
-		m->generation = m->page->generation;
+		/* What the page says may be of a lease that is being settled. */
+		m->generation = arg.generation;
 		m->slot_bytes[lease] = l.slot_bytes;
 		m->words[lease] = l.words;
 	}

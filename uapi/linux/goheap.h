@@ -711,6 +711,7 @@ struct goheap_lease {
  * @leases: address of @count struct goheap_lease
  * @cycles: out: number of completed collections, modulo 2^32
  * @reserved: must be 0
+ * @generation: out: goheap_mutator_page.generation under which they were filled
  *
  * Takes back what is left of each lease and fills it anew with zeroed slots of
  * the class it is asked for. How many follows from how the last ones were used.
@@ -728,6 +729,7 @@ struct goheap_refill {
 	__aligned_u64 leases;
 	__u32 cycles;
 	__u32 reserved;
+	__aligned_u64 generation;
 };
 
 /**

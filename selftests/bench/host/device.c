@@ -290,7 +290,8 @@ static u64 granted(struct gh_mutator *mut, u32 index)
 	return sum;
 }
 
-static int refill_one(struct host_heap *hh, struct goheap_lease *l)
+static int refill_one(struct host_heap *hh, struct goheap_lease *l,
+		      u64 *generation)
 {
 	struct gh_mutator *mut = mutator_of(hh);
 	struct gh_refill out = {};
@@ -303,6 +304,7 @@ static int refill_one(struct host_heap *hh, struct goheap_lease *l)
 				&out);
 	l->words = out.words;
 	l->slot_bytes = out.slot_bytes;
+	*generation = out.generation;
 	if (host_counts.timed && !err) {
 		cycles = host_counts.cycle_ns - cycles;
 		host_counts.refill_ns += gh_port_cpu_ns() - start - cycles;
@@ -319,7 +321,7 @@ static int cmd_refill(struct host_heap *hh, void *arg)
 
 	host_counts.refills++;
 	for (r->done = 0; r->done < r->count && !err; r->done++)
-		err = refill_one(hh, &leases[r->done]);
+		err = refill_one(hh, &leases[r->done], &r->generation);
 	r->cycles = hh->core->nr_cycles;
 	return err;
 }
