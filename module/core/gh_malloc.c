@@ -127,8 +127,8 @@ static void refill_alloc_cache(struct gh_heap *heap, struct gh_span *s)
 }
 
 /*
- * Next run of free slots within a word of the bitmap, at most @max; moves
- * freeindex behind it. Returns its length, 0 when the span is full.
+ * Next run of free slots within a word of the bitmap, at most @max; to be passed
+ * by pass_run(). Returns its length, 0 when the span is full.
  */
 static u32 next_run(struct gh_heap *heap, struct gh_span *s, u32 max,
 		    u32 *first)
@@ -152,15 +152,23 @@ static u32 next_run(struct gh_heap *heap, struct gh_span *s, u32 max,
 	run = min3(run, max, s->nelems - idx);
 	s->alloc_cache = s->alloc_cache >> (run - 1) >> 1;
 	*first = idx;
-	idx += run;
-	WRITE_ONCE(s->freeindex, idx);
-	if (idx % 64 == 0 && idx < s->nelems)
-		refill_alloc_cache(heap, s);
 	return run;
 full:
 	WRITE_ONCE(s->freeindex, s->nelems);
 	s->alloc_cache = 0;
 	return 0;
+}
+
+/*
+ * Move freeindex behind a run, whose slots are zero: what stale words on stacks
+ * lead to counts as allocated from now on, and may be scanned.
+ */
+static void pass_run(struct gh_heap *heap, struct gh_span *s, u32 end)
+{
+	/* Pairs with is_allocated(). */
+	smp_store_release(&s->freeindex, end);
+	if (end % 64 == 0 && end < s->nelems)
+		refill_alloc_cache(heap, s);
 }
 
 /* Place of a span class in the mcache; NULL without memory for it. */
@@ -223,6 +231,7 @@ static void take_slots(struct gh_heap *heap, struct gh_span *s,
 		off = s->base + idx * elemsize;
 		if (s->needzero)
 			gh_span_zero(heap, s, idx, run);
+		pass_run(heap, s, idx + run);
 		/* A marker may look at it from now on. */
 		if (unlikely(black))
 			gh_mark_black(heap, s, idx / 64,

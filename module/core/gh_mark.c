@@ -114,30 +114,28 @@ static inline void make_dirty(struct gh_mark *m, struct gh_span *s, u32 idx)
 	enqueue(m, s);
 }
 
-/* Mark the slot that @off lies in, if it is one. */
-static inline void mark_slot(struct gh_mark *m, struct gh_span *s, u64 off)
+/* Mark the slot that @off lies in; false if it is none. */
+static inline bool mark_slot(struct gh_mark *m, struct gh_span *s, u64 off)
 {
 	u32 idx = gh_span_index(s, off);
 	u64 bit = 1ULL << (idx % 64);
 	u64 *marks, old;
 
 	if (unlikely(idx >= s->nelems))
-		goto invalid;
+		return false;
 	marks = &s->bits[idx / 64].half[m->half];
 	old = READ_ONCE(*marks);
 	if (old & bit)
-		return;
+		return true;
 	if (unlikely(!is_allocated(m, s, idx)))
-		goto invalid;
+		return false;
 	while (!try_cmpxchg(marks, &old, old | bit))
 		if (old & bit)
-			return;
+			return true;
 	m->bytes += s->elemsize;
 	if (!s->noscan)
 		make_dirty(m, s, idx);
-	return;
-invalid:
-	m->invalid++;
+	return true;
 }
 
 /* Second stage: the descriptor is there, fetch the bitmap word. */
@@ -148,8 +146,8 @@ static inline void fetch_word(struct gh_mark *m, struct gh_pending p, u32 i)
 	m->words[i] = p;
 	if (p.s)
 		prefetchw(&p.s->bits[gh_span_index(p.s, p.off) / 64]);
-	if (old.s)
-		mark_slot(m, old.s, old.off);
+	if (old.s && unlikely(!mark_slot(m, old.s, old.off)))
+		m->invalid++;
 }
 
 /* Is the offset below the end of the heap, which may have grown? */
@@ -179,7 +177,8 @@ static inline void discover(struct gh_mark *m, u64 ref)
 	if (unlikely(!s))
 		goto invalid;
 	if (s == m->cur) {
-		mark_slot(m, s, off);
+		if (unlikely(!mark_slot(m, s, off)))
+			goto invalid;
 		return;
 	}
 	i = m->pos++ % GH_MARK_RING;
@@ -547,16 +546,20 @@ void gh_mark_refs(struct gh_mark *m, const u64 *refs, u64 nr,
 		discover(m, refs[i]);
 }
 
+/* The span that the offset lies in; NULL if that is none. */
+static struct gh_span *find_span(struct gh_mark *m, u64 off)
+{
+	if (off >= m->end && !is_grown(m, off))
+		return NULL;
+	return gh_heap_span_of(m->heap, array_index_nospec(off, m->end));
+}
+
 /* Does the offset lie in an allocated slot? */
 static bool is_object(struct gh_mark *m, u64 off)
 {
-	struct gh_span *s;
+	struct gh_span *s = find_span(m, off);
 	u32 idx;
 
-	if (off >= m->end && !is_grown(m, off))
-		return false;
-	off = array_index_nospec(off, m->end);
-	s = gh_heap_span_of(m->heap, off);
 	if (!s)
 		return false;
 	idx = gh_span_index(s, off);
@@ -588,7 +591,8 @@ static u64 offset_of(const struct gh_mark *m, u64 word,
  *
  * Conservative: a word that has the heap's tag, or is an address in a window,
  * keeps the object it leads into; any other means nothing and is not counted as
- * a bad reference.
+ * a bad reference. What it leads into may be a slot that is granted and given
+ * back again, so it is marked at once.
  */
 void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
 		   const struct gh_window *windows, u32 nr_windows,
@@ -603,16 +607,16 @@ void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
 	}
 	m->root_bytes[kind] += nr * sizeof(*words);
 	for (i = 0; i < nr; i++) {
+		struct gh_span *s;
 		u64 off;
 
 		/* Most of what is looked at. */
 		if (!words[i])
 			continue;
 		off = offset_of(m, words[i], windows, nr_windows);
-		if (!is_object(m, off))
-			continue;
-		m->nr_roots++;
-		discover(m, m->tag << 48 | off);
+		s = find_span(m, off);
+		if (s && mark_slot(m, s, off))
+			m->nr_roots++;
 	}
 }
 

@@ -169,7 +169,7 @@ static void zero_slots(struct gh_heap *heap, struct gh_span *s, u32 word,
 	}
 }
 
-/* Grant the slots in @mask, which are free, and put them behind freeindex. */
+/* Grant the slots in @mask, which are zero and behind freeindex. */
 static void grant(struct gh_heap *heap, struct gh_lease *l, struct gh_span *s,
 		  u32 word, u64 mask, struct gh_slots *to)
 {
@@ -180,9 +180,6 @@ static void grant(struct gh_heap *heap, struct gh_lease *l, struct gh_span *s,
 	};
 	s->alloc_count += n;
 	gh_stat_add(heap, mallocs[s->sc->sizeclass], n);
-	if (s->needzero)
-		zero_slots(heap, s, word, mask);
-	/* A marker may look at them from now on. */
 	if (unlikely(READ_ONCE(heap->phase) != GH_PHASE_OFF))
 		gh_mark_black(heap, s, word, mask);
 	WRITE_ONCE(to->base, ((u64)heap->tag << 48) +
@@ -204,9 +201,15 @@ static bool grant_word(struct gh_heap *heap, struct gh_lease *l,
 		u64 *bits = &s->bits[word].half[half];
 		u64 mask = ~(*bits | below) & (~0ULL >> (64 - end));
 
+		if (s->needzero)
+			zero_slots(heap, s, word, mask);
 		/* Freeindex may come back to the start of the word. */
 		WRITE_ONCE(*bits, *bits | below);
-		WRITE_ONCE(s->freeindex, word * 64 + end);
+		/*
+		 * What stale words on stacks lead to counts as allocated from
+		 * now on. Pairs with is_allocated().
+		 */
+		smp_store_release(&s->freeindex, word * 64 + end);
 		if (mask) {
 			grant(heap, l, s, word, mask, to);
 			return true;
@@ -259,7 +262,11 @@ static u32 settle(struct gh_heap *heap, struct gh_mutator *mut, u32 index)
 	if (!l->nr)
 		return 0;
 	slots = slots_of(mut, index);
-	for (i = 0; i < l->nr; i++) {
+	/*
+	 * The last one first: a marker may ask for slots of the words behind
+	 * the one that freeindex comes back to, and their bits tell then.
+	 */
+	for (i = l->nr; i--;) {
 		struct gh_grant *g = &l->grants[i];
 		u64 left = READ_ONCE(slots[i].mask) & g->mask;
 
