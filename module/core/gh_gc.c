@@ -139,6 +139,7 @@ static void mark_termination(struct gh_heap *heap, struct gh_cycle *c)
 	gh_mark_finish(&heap->mark);
 	gh_work_end(heap, c);
 	WRITE_ONCE(heap->sweepgen, heap->sweepgen + 2);
+	WRITE_ONCE(heap->sweep_class, 0);
 	WRITE_ONCE(heap->heap_marked, c->heap_marked);
 	gh_scavenge_end_cycle(heap);
 	gh_pace_end(heap, c);

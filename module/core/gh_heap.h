@@ -159,6 +159,7 @@ struct gh_config {
  * @tag: upper 16 bits of its references
  * @port: whatever the port needs to find its part of the heap
  * @sweepgen: see gh_span.sweepgen; moved on with @world held for writing
+ * @sweep_class: span classes before this one have no unswept spans
  * @phase: enum gh_phase; changed with @world held for writing
  * @arenas: tables of grown addresses; entries appear under @lock and stay
  * @world: see gh_types.h
@@ -214,6 +215,7 @@ struct gh_heap {
 	u16 tag;
 	void *port;
 	u32 sweepgen;
+	u32 sweep_class;
 	int phase;
 	struct gh_arena **arenas;
 
@@ -382,6 +384,7 @@ void gh_mcache_flush_all(struct gh_heap *heap);
 /* Sweeper; module/core/gh_sweep.c */
 bool gh_sweep_span(struct gh_heap *heap, struct gh_span *s, bool preserve);
 void gh_sweep_own(struct gh_heap *heap, struct gh_span *s);
+void gh_sweep_pay(struct gh_heap *heap, u64 bytes);
 u64 gh_sweep_all(struct gh_heap *heap);
 u64 gh_sweep_stopped(struct gh_heap *heap);
 

@@ -204,6 +204,7 @@ static int refill(struct gh_heap *heap, struct gh_mcache *mc,
 		gh_central_uncache_span(heap, *place);
 		*place = NULL;
 	}
+	gh_sweep_pay(heap, (u64)ctx->sc->npages << GH_PAGE_SHIFT);
 	s = gh_central_cache_span(heap, mc, ctx->sc);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
@@ -328,6 +329,7 @@ static int alloc_large(struct gh_heap *heap, struct alloc_ctx *ctx,
 
 		if (ctx->collect && gh_gc_triggered(heap))
 			return -EAGAIN;
+		gh_sweep_pay(heap, npages << GH_PAGE_SHIFT);
 		s = gh_heap_alloc_span(heap, NULL, ctx->sc, npages);
 		if (IS_ERR(s))
 			return PTR_ERR(s);

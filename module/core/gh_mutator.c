@@ -359,6 +359,7 @@ static int fill(struct gh_heap *heap, struct gh_lease *l,
 			continue;
 		if (collect && gh_gc_triggered(heap))
 			return l->nr ? 0 : -EAGAIN;
+		gh_sweep_pay(heap, (u64)l->sc->npages << GH_PAGE_SHIFT);
 		s = cache_span(heap, l->sc);
 		if (IS_ERR(s))
 			return l->nr ? 0 : PTR_ERR(s);

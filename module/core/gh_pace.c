@@ -136,16 +136,17 @@ static void read_limit(struct gh_heap *heap)
 				 gh_port_memory_limit(heap)));
 }
 
-static void commit(struct gh_heap *heap, bool sweep_done, u64 alloc)
+static void commit(struct gh_heap *heap, u64 alloc)
 {
 	struct gh_pacer_memory mem = memory_of(heap, alloc);
 	struct gh_pacer *p = &heap->pace.pacer;
+	u64 inuse = inuse_bytes(heap) >> GH_PAGE_SHIFT;
 
 	read_limit(heap);
-	gh_pacer_commit(p, heap_live(heap), sweep_done, &mem);
+	gh_pacer_commit(p, heap_live(heap), !heap->pace.sweeping, &mem);
 	gh_pacer_pace_sweep(p, heap_live(heap),
-			    sweep_done ? 0 : inuse_bytes(heap) >> GH_PAGE_SHIFT,
-			    0);
+			    heap->pace.sweeping ? inuse : 0,
+			    gh_pace_swept_pages(heap));
 	gh_scavenge_commit(heap);
 }
 
@@ -159,9 +160,10 @@ void gh_pace_init(struct gh_heap *heap)
 
 	spin_lock_init(&p->lock);
 	p->limit = S64_MAX;
+	p->idle_seen = gh_port_idle_ns();
 	gh_pacer_init(&p->pacer, 100, S64_MAX);
 	gh_limiter_init(&p->limiter, num_online_cpus(), ktime_get_ns());
-	commit(heap, true, 0);
+	commit(heap, 0);
 }
 
 /* A knob was turned. World held for writing. */
@@ -170,7 +172,7 @@ static void apply(struct gh_heap *heap)
 	struct gh_pacer_heap h = heap_of(heap);
 	struct gh_pacer_work w = work_of(heap);
 
-	commit(heap, true, heap_live(heap));
+	commit(heap, heap_live(heap));
 	if (heap->pace.pacer.marking)
 		gh_pacer_revise(&heap->pace.pacer, &h, &w);
 }
@@ -243,6 +245,18 @@ static void limiter_event(struct gh_heap *heap, bool was)
 		gh_port_event(heap, GH_EVENT_LIMITER, is, 0);
 }
 
+/* Time that nobody had a use for since the last look. */
+static void add_idle(struct gh_heap *heap)
+{
+	struct gh_pace *p = &heap->pace;
+	u64 idle = gh_port_idle_ns();
+
+	lockdep_assert_held(&p->lock);
+	if (idle > p->idle_seen)
+		gh_limiter_add_idle(&p->limiter, idle - p->idle_seen);
+	p->idle_seen = idle;
+}
+
 /**
  * gh_pace_limiter() - the collector begins or ends to take CPU time
  * @heap: heap
@@ -257,6 +271,9 @@ void gh_pace_limiter(struct gh_heap *heap, bool marking)
 	bool was = gh_limiter_limiting(l);
 
 	spin_lock(&heap->pace.lock);
+	add_idle(heap);
+	if (!marking)
+		gh_limiter_add_idle(l, atomic64_read(&heap->pace.idle_ns));
 	if (!marking && l->nr_cpus != num_online_cpus())
 		gh_limiter_reset_capacity(l, num_online_cpus(), now);
 	gh_limiter_start_transition(l, marking, heap->nr_cycles + 1, now);
@@ -359,7 +376,8 @@ void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c)
 	gh_pacer_end(&p->pacer, &r);
 	atomic64_set(&heap->heap_live, c->heap_marked);
 	atomic64_set(&p->heap_scan, c->scanned);
-	commit(heap, false, r.heap_live);
+	p->sweeping = true;
+	commit(heap, r.heap_live);
 }
 
 /**
@@ -376,15 +394,40 @@ u64 gh_pace_swept(struct gh_heap *heap)
 	u64 excess = 0;
 
 	down_write(&heap->world);
+	heap->pace.sweeping = false;
 	read_limit(heap);
 	mem = memory_of(heap, heap_live(heap));
-	gh_pacer_sweep_done(p, heap_live(heap),
-			    swept_pages(heap) - heap->pace.swept_before);
+	gh_pacer_sweep_done(p, heap_live(heap), gh_pace_swept_pages(heap));
 	gh_pacer_set_memory(p, &mem);
 	if (mem.mapped_ready > p->memory_limit)
 		excess = mem.mapped_ready - p->memory_limit;
 	up_write(&heap->world);
 	return excess;
+}
+
+/**
+ * gh_pace_swept_pages() - pages swept since the last cycle's marking ended
+ * @heap: heap
+ *
+ * Context: gh_heap.world held.
+ */
+u64 gh_pace_swept_pages(struct gh_heap *heap)
+{
+	return swept_pages(heap) - heap->pace.swept_before;
+}
+
+/**
+ * gh_pace_sweep_target() - how many pages there have to be
+ * @heap: heap
+ * @bytes: bytes of a span that is to be taken
+ *
+ * Context: gh_heap.world held for reading.
+ * Return: 0 if sweeping is over.
+ */
+u64 gh_pace_sweep_target(struct gh_heap *heap, u64 bytes)
+{
+	return gh_pacer_sweep_target(&heap->pace.pacer, bytes, heap_live(heap),
+				     0);
 }
 
 /**

@@ -22,6 +22,9 @@ struct gh_heap;
  * @idle_ns: CPU time of idle workers in this cycle
  * @worker_ns: CPU time of other workers in this cycle
  * @swept_before: pages that had been swept when this cycle ended
+ * @sweeping: not all has been swept since; changes with gh_heap.world held for
+ *	writing
+ * @idle_seen: idle time of the CPUs that @limiter knows of
  */
 struct gh_pace {
 	spinlock_t lock;		/* pacer while marking, limiter */
@@ -34,6 +37,8 @@ struct gh_pace {
 	atomic64_t idle_ns;
 	atomic64_t worker_ns;
 	u64 swept_before;
+	bool sweeping;
+	u64 idle_seen;
 };
 
 void gh_pace_init(struct gh_heap *heap);
@@ -42,6 +47,8 @@ void gh_pace_start(struct gh_heap *heap, enum gh_pacer_kind kind);
 void gh_pace_revise(struct gh_heap *heap);
 void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c);
 u64 gh_pace_swept(struct gh_heap *heap);
+u64 gh_pace_swept_pages(struct gh_heap *heap);
+u64 gh_pace_sweep_target(struct gh_heap *heap, u64 bytes);
 u32 gh_pace_workers(struct gh_heap *heap, u32 *idle);
 void gh_pace_limiter(struct gh_heap *heap, bool marking);
 

@@ -164,6 +164,14 @@ u64 gh_port_memory(void);
 u64 gh_port_memory_limit(struct gh_heap *heap);
 
 /**
+ * gh_port_idle_ns() - idle time of all CPUs together in ns
+ *
+ * Context: does not sleep; a lock may be held.
+ * Return: since some moment; less than before if CPUs have come or gone.
+ */
+u64 gh_port_idle_ns(void);
+
+/**
  * gh_port_cpu_ns() - CPU time of the calling thread in ns
  */
 u64 gh_port_cpu_ns(void);

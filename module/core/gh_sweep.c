@@ -11,10 +11,12 @@
  * span back to the heap if nothing in it is live.
  *
  * Who sweeps: the collector after its cycle; an mcache that needs a span; an
- * allocation that has run into the ceiling. A span is taken off mcentral's
- * unswept list by exactly one of them. All run with gh_heap.world held for
- * reading, and the collector ends its sweep before it starts another cycle,
- * so each span is swept exactly once between two cycles.
+ * allocation that has run into the ceiling; and whoever takes a span sweeps as
+ * much as the pacer asks, so that all is swept when the next cycle is due even if
+ * the collector does not get the CPU. A span is taken off mcentral's unswept list
+ * by exactly one of them. All run with gh_heap.world held for reading, and the
+ * collector ends its sweep before it starts another cycle, so each span is swept
+ * exactly once between two cycles.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
@@ -141,6 +143,49 @@ static bool sweep_some(struct gh_heap *heap, struct gh_spanclass *sc,
 			*freed += npages;
 	}
 	return true;
+}
+
+/* Sweep one span of any class; returns its pages, 0 when there are no more. */
+static u32 sweep_one(struct gh_heap *heap)
+{
+	/* Pairs with the store in spanclass_make(). */
+	u32 nr = smp_load_acquire(&heap->nr_spanclasses);
+	u32 i;
+
+	for (i = READ_ONCE(heap->sweep_class); i < nr; i++) {
+		struct gh_spanclass *sc = heap->spanclasses[i];
+		struct gh_span *s = gh_central_pop_unswept(heap, sc);
+
+		if (s) {
+			u32 npages = s->npages;
+
+			gh_sweep_span(heap, s, false);
+			return npages;
+		}
+		/* Nothing comes to an unswept list, so whoever is last is right. */
+		WRITE_ONCE(heap->sweep_class, i + 1);
+	}
+	return 0;
+}
+
+/**
+ * gh_sweep_pay() - sweep as much as is due before a span is taken
+ * @heap: heap
+ * @bytes: bytes of the span
+ *
+ * Go's deductSweepCredit().
+ * Context: may sleep; gh_heap.world held for reading.
+ */
+void gh_sweep_pay(struct gh_heap *heap, u64 bytes)
+{
+	u64 target = gh_pace_sweep_target(heap, bytes);
+
+	lockdep_assert_held_read(&heap->world);
+	if (likely(!target))
+		return;
+	while (gh_pace_swept_pages(heap) < target)
+		if (!sweep_one(heap))
+			break;
 }
 
 /**

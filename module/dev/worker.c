@@ -40,6 +40,7 @@
 #include "gh_heap.h"
 #include "gh_port.h"
 
+#include <linux/kernel_stat.h>
 #include <linux/kthread.h>
 #include <linux/ratelimit.h>
 #include <linux/sched/clock.h>
@@ -297,6 +298,22 @@ bool goheap_worker_request(struct goheap_file *gf)
 		want_next(w, GH_CYCLE_CEILING);
 	spin_unlock(&w->lock);
 	return idle;
+}
+
+/**
+ * gh_port_idle_ns() - idle time of all CPUs together in ns
+ *
+ * Return: since the machine was started, of the CPUs that are online. It is
+ * counted in ticks, and that of a CPU that sleeps is added when it wakes up.
+ */
+u64 gh_port_idle_ns(void)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		sum += kcpustat_cpu(cpu).cpustat[CPUTIME_IDLE];
+	return sum;
 }
 
 /**

@@ -186,6 +186,39 @@ static void gh_sweep_once(struct kunit *test)
 	gh_test_check(test);
 }
 
+static void allocate_up_to(struct kunit *test, u64 live)
+{
+	struct gh_test_env *env = test->priv;
+
+	while (atomic64_read(&env->heap->heap_live) < (s64)live)
+		gh_test_new(test, 0, 2 * GH_PAGE_SIZE);
+}
+
+/* Whoever allocates sweeps other spans as well, so that none is left in time. */
+static void gh_sweep_proportional(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	u64 live, trigger;
+
+	gh_gc_set_percent(env->heap, 100);
+	gh_test_many(test, 0, GH_PAGE_SIZE, 30);
+	memcpy(env->root, env->fresh, 30 * sizeof(u64));
+	gh_test_mark(env);
+	live = atomic64_read(&env->heap->heap_live);
+	trigger = gh_pacer_trigger(&env->heap->pace.pacer);
+	KUNIT_ASSERT_GT(test, trigger, live + (2 << 20));
+	KUNIT_ASSERT_LT(test, trigger, live + (16 << 20));
+	KUNIT_EXPECT_EQ(test, gh_test_stat(env, swept_pages), 0);
+	allocate_up_to(test, (live + trigger) / 2);
+	KUNIT_EXPECT_GE(test, gh_test_stat(env, swept_pages), 15);
+	KUNIT_EXPECT_LT(test, gh_test_stat(env, swept_pages), 30);
+	allocate_up_to(test, trigger - GH_PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, gh_test_stat(env, swept_pages), 30);
+	gh_gc_sweep(env->heap);
+	KUNIT_EXPECT_EQ(test, gh_test_stat(env, swept_pages), 30);
+	gh_test_check(test);
+}
+
 static struct kunit_case gh_sweep_cases[] = {
 	KUNIT_CASE(gh_sweep_states),
 	KUNIT_CASE(gh_sweep_preserve),
@@ -194,6 +227,7 @@ static struct kunit_case gh_sweep_cases[] = {
 	KUNIT_CASE(gh_sweep_by_allocation),
 	KUNIT_CASE(gh_sweep_budget),
 	KUNIT_CASE(gh_sweep_once),
+	KUNIT_CASE(gh_sweep_proportional),
 	{}
 };
 

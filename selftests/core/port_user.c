@@ -236,6 +236,11 @@ void gh_port_trace_scavenge(struct gh_heap *heap,
 	gh_user_may_sleep();
 }
 
+u64 gh_port_idle_ns(void)
+{
+	return 0;
+}
+
 u64 gh_port_cpu_ns(void)
 {
 	struct timespec ts;

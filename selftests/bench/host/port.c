@@ -156,6 +156,11 @@ void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c)
 {
 }
 
+u64 gh_port_idle_ns(void)
+{
+	return 0;
+}
+
 u64 gh_port_cpu_ns(void)
 {
 	struct timespec ts;
