@@ -74,8 +74,8 @@ void gh_caches_void(struct gh_thread *t, uint64_t generation)
 
 static void check_generation(struct gh_thread *t)
 {
-	uint64_t now = __atomic_load_n(&t->pub.page->generation,
-				       __ATOMIC_RELAXED);
+	uint64_t now =
+		__atomic_load_n(&t->pub.page->generation, __ATOMIC_RELAXED);
 
 	/* Nothing is taken before the next call, which waits for the kernel. */
 	if (now != t->pub.generation)

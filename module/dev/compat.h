@@ -210,9 +210,9 @@ static inline void goheap_shrinker_free(struct shrinker *s)
 
 /* 6.2 made constant what is asked for its owner. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
-typedef const struct kobject goheap_owned_kobject;
+#define GOHEAP_OWNED	const
 #else
-typedef struct kobject goheap_owned_kobject;
+#define GOHEAP_OWNED
 #endif
 
 /* 6.4 gave what is reclaimed besides the LRU lists a function. */

@@ -171,7 +171,7 @@ static void release_knobs(struct kobject *kobj)
 	kfree(container_of(kobj, struct goheap_knobs, kobj));
 }
 
-static void own_knobs(goheap_owned_kobject *kobj, kuid_t *owner,
+static void own_knobs(GOHEAP_OWNED struct kobject *kobj, kuid_t *owner,
 		      kgid_t *group)
 {
 	const struct goheap_knobs *k =
