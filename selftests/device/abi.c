@@ -243,7 +243,7 @@ static const struct command commands[] = {
 	  .pointers = { NONE, NONE }, .fill = fill_cycle },
 	{ COMMAND(FREE_OS_MEMORY, free_os_memory, released), NO_RESERVED,
 	  .changes = true, .pointers = { NONE, NONE } },
-	{ COMMAND(REFILL, refill, reserved), RESERVED(refill),
+	{ COMMAND(REFILL, refill, generation), RESERVED(refill),
 	  .changes = true, .attached = true,
 	  .pointers = { WRITTEN(refill, leases), NONE },
 	  .fill = fill_refill },
