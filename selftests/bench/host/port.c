@@ -156,6 +156,15 @@ void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c)
 {
 }
 
+void gh_port_event(struct gh_heap *heap, enum gh_event event, u64 a, u64 b)
+{
+}
+
+void gh_port_checkmark(struct gh_heap *heap, const struct gh_check_report *r)
+{
+	gh_user_bail(__FILE__, __LINE__, "an object is reachable and not marked");
+}
+
 u64 gh_port_cpu_ns(void)
 {
 	struct timespec ts;
