@@ -6,6 +6,7 @@ The command line; see __init__.py.
 import argparse
 import json
 import sys
+import textwrap
 
 from . import page, table
 from .compare import REGRESSED, Comparison
@@ -45,6 +46,17 @@ def show(args):
     print("\n\n".join(table.render(Results.load(f)).rstrip() for f in args.files))
 
 
+def quoted(args):
+    """Fail unless a document shows the tables of results as they are."""
+    with open(args.document, encoding="utf-8") as lines:
+        text = lines.read()
+    wrong = [path for path in args.files if textwrap.indent(
+        table.render(Results.load(path)), "   ") not in text]
+    for path in wrong:
+        print(f"{args.document} does not show the tables of {path}")
+    return 1 if wrong else 0
+
+
 def write_page(args):
     """Plots and the page."""
     print(page.write(args.folder, [Results.load(f) for f in args.files]))
@@ -80,6 +92,11 @@ def main():
     command = commands.add_parser("table", help=show.__doc__)
     command.add_argument("files", nargs="+", metavar="FILE")
     command.set_defaults(run=show)
+
+    command = commands.add_parser("quoted", help=quoted.__doc__)
+    command.add_argument("document")
+    command.add_argument("files", nargs="+", metavar="FILE")
+    command.set_defaults(run=quoted)
 
     command = commands.add_parser("page", help=write_page.__doc__)
     command.add_argument("folder")

@@ -18,11 +18,13 @@ if (kind eq "latency") {
 	set xrange [0.2:5.2]
 	set xtics ("50 %%" 0.30103, "90 %%" 1, "99 %%" 2, "99.9 %%" 3, \
 		"99.99 %%" 4, "all" 5)
-} else {
-	set logscale x
 }
 if (kind eq "mmu") {
+	set logscale x
 	set yrange [0:1]
+}
+if (kind eq "heap") {
+	set logscale x 2
 }
 plot for [i = 1:words(heaps)] data index i - 1 using 1:2:3:4 \
 	with yerrorlines lc i lw 2 pt 7 ps 0.5 title word(heaps, i)

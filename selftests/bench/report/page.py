@@ -29,7 +29,8 @@ Small figures are intervals: with a confidence of 95 % the median is in it (from
 rounds on; of fewer, in parentheses, it is all that was seen). Ratios are a peer's
 figure divided by goheap's: <span class="lost">red</span> where the peer is better,
 <span class="won">green</span> where goheap is, without colour where that cannot be
-told.</p>
+told. "Over best" is goheap's figure divided by that of the cheapest heap of the round:
+a lower bound of what it adds to the program (~ may as well be 1).</p>
 """
 
 
@@ -81,9 +82,10 @@ def machine(results):
 
 def comparison(results, clock):
     """Figures that all heaps have."""
-    return rows(["", OWN, *map(escape, results.peers)], [
+    return rows(["", OWN, "over best", *map(escape, results.peers)], [
         [escape(results.label(name)),
          figure(results.estimate(OWN, name, clock)),
+         table.times(results.overhead(name, clock)),
          *(ratio(results, peer, name, clock) for peer in results.peers)]
         for name in results.shared()])
 

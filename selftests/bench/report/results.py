@@ -242,6 +242,22 @@ class Results:
         return stats.estimate(stats.quotients(
             self.samples(peer, name, clock), self.samples(OWN, name, clock)))
 
+    def overhead(self, name, clock=None):
+        """How many times the cost of the cheapest heap of a round goheap's is.
+
+        What the program itself costs is not more than that heap, so this is a
+        lower bound of what goheap adds to it.
+        """
+        mine = self.samples(OWN, name, clock)
+        rounds = [[v for v in row if v] for row in zip(*(
+            self.samples(heap, name, clock) for heap in self.heaps
+            if self.samples(heap, name, clock)))]
+        if kinds.more_is_better(name, self.unit(name)):
+            best = [max(row, default=None) for row in rounds]
+            return stats.estimate(stats.quotients(best, mine))
+        best = [min(row, default=None) for row in rounds]
+        return stats.estimate(stats.quotients(mine, best))
+
     def shared(self):
         """Figures that a peer has too."""
         return [name for name in self.figures if self.samples(OWN, name) and

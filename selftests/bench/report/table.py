@@ -8,6 +8,14 @@ from .results import OWN
 
 LABEL = 40
 
+EXPLANATION = (
+    "CPU time of all threads, the collector's too; latencies and shares of windows by",
+    "the clock. Under goheap the median and its interval; over best: how many times the",
+    "cheapest heap of the round, a lower bound of what the heap adds to the program;",
+    "under a peer: how many times goheap's its own figure is (~ may as well be 1).",
+    "",
+)
+
 
 def number(value):
     """Four digits, and no exponent."""
@@ -34,7 +42,7 @@ def times(ratio):
     """The same; ~ if it may as well be 1."""
     if not ratio:
         return "-"
-    doubt = "~" if ratio.low <= 1 <= ratio.high else ""
+    doubt = "~" if ratio.low <= 1 <= ratio.high > ratio.low else ""
     return doubt + factor(ratio.median)
 
 
@@ -71,16 +79,14 @@ def comparison(results):
     names = results.shared()
     if not names:
         return
-    yield ("CPU time of all threads, the collector's too. Under goheap the median and "
-           "its interval;")
-    yield "under a peer how many times goheap's its own is (~ may as well be 1)."
-    yield ""
-    yield (f"{'':{LABEL}}{OWN:>8} {'':17}"
+    yield from EXPLANATION
+    yield (f"{'':{LABEL}}{OWN:>8} {'':17}{'over best':>9}"
            + "".join(f"{peer:>9}" for peer in results.peers))
     for name in names:
         mine = results.estimate(OWN, name)
         yield (f"{shorten(results.label(name)):{LABEL}}"
                f"{number(mine.median):>8} {span(mine):17}"
+               f"{times(results.overhead(name)):>9}"
                + "".join(f"{times(results.ratio(peer, name)):>9}"
                          for peer in results.peers))
     yield ""

@@ -31,6 +31,8 @@ def document(rounds=10, seed=1, speed=1.0, factors=None, peers=PEERS,
         results.describe(name, f"the figure {name}", "ns", 15)
     results.describe("push", "only goheap's", "ns")
     results.describe("rate", "so many in a second", "M/s", 100)
+    results.describe("churn", "so many of all heaps", "M/s")
+    results.describe("store", "less than a nanosecond", "ns")
     results.describe("entries", "kernel entries", "", 1)
     results.begin_session()
     for _ in range(rounds):
@@ -44,10 +46,13 @@ def document(rounds=10, seed=1, speed=1.0, factors=None, peers=PEERS,
         round_ = {OWN: {name: sample(name, 10.0) for name in TIMES}}
         round_[OWN]["push"] = sample("push", 5.0)
         round_[OWN]["rate"] = sample("rate", 200.0, rate=True)
+        round_[OWN]["churn"] = sample("churn", 50.0, rate=True)
+        round_[OWN]["store"] = sample("store", 0.2)
         round_[OWN]["entries"] = (0.5 * factors.get("entries", 1),) * 2
         for peer in peers:
             round_[peer] = {name: sample(peer + "/" + name, 20.0)
                             for name in TIMES}
+            round_[peer]["churn"] = sample(peer + "/churn", 25.0, rate=True)
         results.add_round(round_)
     return results
 
@@ -97,6 +102,13 @@ class Stats(unittest.TestCase):
         ratio = results.ratio("glibc", "alloc/8")
         self.assertLess(ratio.high - ratio.low, 0.1)
         self.assertTrue(ratio.low < 2 < ratio.high)
+
+
+    def test_overhead(self):
+        """Over the cheapest heap, which may be goheap itself."""
+        results = document(factors={"Go/alloc/8": 0.25})
+        self.assertAlmostEqual(results.overhead("alloc/8").median, 2, delta=0.1)
+        self.assertEqual(results.overhead("alloc/64").median, 1)
 
 
 class Kinds(unittest.TestCase):
@@ -158,6 +170,16 @@ class Documents(unittest.TestCase):
         self.assertEqual(results.samples(OWN, "b", "wall"), [None, None, 6])
         self.assertEqual(results.samples("glibc", "a", "wall"), [None, 4, None])
         self.assertEqual(results.ratio("glibc", "a").median, 1.5)
+
+    def test_lost(self):
+        """A heap that fails has no samples, until it runs again."""
+        results = document()
+        results.lose("Go", "it fell over")
+        self.assertEqual(results.peers, ["glibc"])
+        self.assertEqual(results.doc["missing"], {"Go": "it fell over"})
+        results.add_round({"Go": {"alloc/8": (1, 1)}})
+        self.assertEqual(results.doc["missing"], {})
+        self.assertEqual(results.samples("Go", "alloc/8"), [None] * 10 + [1])
 
     def test_no_other_sessions(self):
         """Rounds of another commit, machine or version are not added."""
@@ -236,8 +258,9 @@ class Compare(unittest.TestCase):
         """More objects in a second are better, more nanoseconds worse."""
         self.assertEqual(verdicts(document(), document(
             seed=2, factors={"rate": 1.2}))["rate"], IMPROVED)
-        self.assertEqual(verdicts(document(), document(
-            seed=2, factors={"rate": 0.9}))["rate"], REGRESSED)
+        for name in ("rate", "churn"):
+            self.assertEqual(verdicts(document(), document(
+                seed=2, factors={name: 0.9}))[name], REGRESSED)
         self.assertEqual(verdicts(document(), document(
             seed=2, factors={"tree/16": 0.9}))["tree/16"], IMPROVED)
 
@@ -247,11 +270,33 @@ class Compare(unittest.TestCase):
                          document(rounds=40, seed=2, factors={"entries": 1.04}))
         self.assertEqual(found["entries"], SAME)
 
+    def test_resolution(self):
+        """A third of next to nothing is nothing."""
+        found = verdicts(document(), document(seed=2, factors={"store": 1.33}))
+        self.assertEqual(found["store"], SAME)
+        found = verdicts(document(), document(seed=2, factors={"store": 2}))
+        self.assertEqual(found["store"], REGRESSED)
+
+    def test_one_run(self):
+        """It has no noise that one could know of."""
+        comparison = Comparison(document(rounds=1), document(seed=2))
+        self.assertEqual(comparison.changes, [])
+        self.assertIn(("push", "one run only"), comparison.left_out)
+
+    def test_peer_of_some_rounds(self):
+        """Rounds without a peer are not measured by the others alone."""
+        base = document(rounds=20, factors={f"Go/{name}": 9 for name in TIMES})
+        new = document(rounds=20, seed=2,
+                       factors={f"Go/{name}": 9 for name in TIMES})
+        for both in new.doc["samples"]["Go"].values():
+            both["cpu"][:12] = [None] * 12
+        self.assertEqual(set(verdicts(base, new).values()), {SAME})
+
     def test_slow_machine(self):
         """It is slow for the peers as well."""
         found = verdicts(document(), document(seed=2, speed=1.5))
         self.assertEqual(set(found.values()), {SAME})
-        self.assertEqual(len(found), 6)
+        self.assertEqual(len(found), 8)
 
     def test_slow_machine_hides_nothing(self):
         """A regression is one on a machine that is faster now, too."""
@@ -314,8 +359,11 @@ class Words(unittest.TestCase):
         """A line for each figure that is shared, three columns for each peer."""
         plot = next(plots.bars(document()))
         lines = plot.data.splitlines()
-        self.assertEqual([line.split("\t")[0] for line in lines], list(TIMES))
+        self.assertEqual([line.split("\t")[0] for line in lines],
+                         [*TIMES, "churn"])
         self.assertEqual({len(line.split("\t")) for line in lines}, {7})
+        for line in lines:  # of times and of rates, goheap has the better ones
+            self.assertAlmostEqual(float(line.split("\t")[1]), 2, delta=0.1)
         self.assertEqual(list(plots.curves(document())), [])
 
     def test_curves(self):
@@ -342,12 +390,14 @@ class Words(unittest.TestCase):
     def test_page(self):
         """What is said of an environment, a peer and a figure is on it."""
         results = document(peers=("a<b",))
+        results.doc["versions"]["a<b"] = "1<2"
         results.lose("libgc", "not <there>")
         with tempfile.TemporaryDirectory() as folder:
             drawn = "\n".join(part for part in page.section(results, folder))
         self.assertIn("What it cannot.", drawn)
         self.assertIn("libgc: not &lt;there&gt;", drawn)
-        self.assertIn("a&lt;b", drawn)
+        self.assertIn("<th>a&lt;b</th>", drawn)
+        self.assertIn("1&lt;2", drawn)
         self.assertEqual(drawn.count("<svg"), 1)
         self.assertNotIn("<script src", drawn)
 
