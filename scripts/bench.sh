@@ -23,12 +23,13 @@
 #           FILE: to those of the last run. Status 1 if something has regressed
 #   -a      add to the results that are there, if machine and commit are the same:
 #           a long run can be made in pieces
-#   -r      rounds of host (default 10); each of the others is one round
+#   -r      rounds of host (default 10); heaps are four, each other part is one
 #
 # The loop's time in the guest divided by its time here is the loop ratio: by
 # that much plain computing in the guest is slower. With it a figure of the core
-# becomes what the device may cost in the guest. After a run of all parts a table
-# has targets and figures.
+# becomes what the device may cost in the guest. A run ends with tables, a page, and
+# what has changed since the committed results; one of all parts with a table of
+# targets and figures too.
 #
 # Results are in build/bench/results, a document of selftests/bench/report for each
 # environment; those of quick are in build/bench/quick. What programs have printed
@@ -46,6 +47,7 @@ REFERENCES=$TOP/Documentation/bench
 LOGS=$BUILD/logs
 failed=
 ratio=
+guest_kept=	# by this run: both of its parts are one result
 mkdir -p "$RESULTS" "$LOGS"
 
 report()
@@ -190,8 +192,8 @@ bench_guest()
 		lacking "the run in the guest is not complete, see build/logs/bench.log"
 		return
 	fi
-	add_round "$machine" "$OUT/guest.json" "$guest"
-	append=1
+	append=${append:-$guest_kept} add_round "$machine" "$OUT/guest.json" "$guest"
+	guest_kept=1
 }
 
 # Put the programs of all heaps into one folder of the guest. Those of the peers
@@ -229,8 +231,12 @@ bench_heaps()
 	fi
 	"$TOP/selftests/bench/host/run.py" "$OUT/host" \
 		--read "$OUT/guest-peers.txt" ${append:+--append} \
-		--result "$RESULTS/$machine.json" --environment "$machine" \
-		--guest "$guest" || lacking "the library in the guest"
+		${guest_kept:+--append} --result "$RESULTS/$machine.json" \
+		--environment "$machine" --guest "$guest" || {
+		lacking "the library in the guest"
+		return
+	}
+	guest_kept=1
 }
 
 # The module where it runs at the machine's own speed, on the newest kernel.
@@ -498,5 +504,7 @@ for name in "${parts[@]}"; do
 done
 heading "results"
 show_results "$RESULTS"
+heading "since the committed results"
+compare_results "" "$RESULTS"/*.json || true
 [[ $# -gt 0 ]] || summary
 [[ ! $failed ]]
