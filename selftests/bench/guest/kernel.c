@@ -19,7 +19,7 @@
 
 #include "host.h"
 
-struct host_counts host_counts;
+__thread struct host_counts host_counts;
 const int host_in_process;
 
 int __real_ioctl(int fd, unsigned long command, void *arg);
