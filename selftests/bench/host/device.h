@@ -70,24 +70,24 @@ struct host_worker {
  * struct host_helper - a thread that helps to mark
  * @thread: the thread
  * @hh: its heap
+ * @wake: it waits here for work
  * @state: what it is to do, see helpers.c
  * @idle: only where nobody else would run
  */
 struct host_helper {
 	pthread_t thread;
 	struct host_heap *hh;
+	wait_queue_head_t wake;
 	u32 state;
 	bool idle;
 };
 
 /**
  * struct host_helpers - all of them
- * @wake: they wait here for work
  * @done: the collector waits here for them
  * @v: those that always run, and those that are idle
  */
 struct host_helpers {
-	wait_queue_head_t wake;
 	wait_queue_head_t done;
 	struct host_helper v[2][HOST_HELPERS];
 };

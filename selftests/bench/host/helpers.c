@@ -31,6 +31,14 @@ enum {
 	GONE,
 };
 
+/* Helpers that may run at once. */
+static u32 allowed = HOST_HELPERS;
+
+void host_set_markers(int nr)
+{
+	WRITE_ONCE(allowed, min_t(u32, nr - 1, HOST_HELPERS));
+}
+
 static bool change(struct host_helper *h, u32 from, u32 to)
 {
 	return cmpxchg(&h->state, from, to) == from;
@@ -45,7 +53,7 @@ static void *help(void *data)
 	if (h->idle)
 		setpriority(PRIO_PROCESS, syscall(SYS_gettid), NICEST);
 	for (;;) {
-		wait_event_idle(hs->wake, READ_ONCE(h->state) != ASLEEP);
+		wait_event_idle(h->wake, READ_ONCE(h->state) != ASLEEP);
 		if (READ_ONCE(h->state) == GONE)
 			return NULL;
 		if (!change(h, WANTED, AWAKE))
@@ -56,17 +64,21 @@ static void *help(void *data)
 	}
 }
 
+static void order(struct host_helper *h, u32 state)
+{
+	WRITE_ONCE(h->state, state);
+	wake_up_all(&h->wake);
+}
+
 void gh_port_start_workers(struct gh_heap *heap, u32 nr, u32 idle)
 {
 	struct host_helpers *hs = &((struct host_heap *)heap->port)->helpers;
 	u32 i;
 
-	nr = min_t(u32, nr, HOST_HELPERS);
+	nr = min(nr, READ_ONCE(allowed));
 	for (i = 0; i < nr; i++)
 		/* The first ones are those that have to run. */
-		WRITE_ONCE(hs->v[i >= nr - min(idle, nr)][i].state, WANTED);
-	if (nr)
-		wake_up_all(&hs->wake);
+		order(&hs->v[i >= nr - min(idle, nr)][i], WANTED);
 }
 
 static void stop(struct host_helpers *hs, struct host_helper *h)
@@ -109,8 +121,7 @@ void host_helpers_stop(struct host_heap *hh)
 
 	for (i = 0; i < HOST_HELPERS; i++)
 		for (idle = 0; idle < 2; idle++)
-			WRITE_ONCE(hh->helpers.v[idle][i].state, GONE);
-	wake_up_all(&hh->helpers.wake);
+			order(&hh->helpers.v[idle][i], GONE);
 	for (i = 0; i < HOST_HELPERS; i++)
 		for (idle = 0; idle < 2; idle++)
 			pthread_join(hh->helpers.v[idle][i].thread, NULL);

@@ -33,6 +33,12 @@ extern const int host_in_process;
 clockid_t host_collector(struct goheap *h);
 
 /**
+ * host_set_markers() - how many threads may mark at once
+ * @nr: from 1; the device of a kernel decides itself
+ */
+void host_set_markers(int nr);
+
+/**
  * struct host_counts - what the calling thread has done since it began
  * @entries: commands, each with a system call
  * @refills: of them REFILL

@@ -48,6 +48,57 @@ FIGURES = [
     ("zeroed/8192", "8 KiB, zeroed", "ns", 1, 60),
     ("tree/16", "tree of depth 16: build, walk, drop", "ms", 1e6, 0.8),
     ("tree/16+16", "the same beside another one", "ms", 1e6, None),
+    ("binarytrees/16", "binary trees up to depth 16", "ms", 1e6, None),
+    ("binarytrees/18", "binary trees up to depth 18", "ms", 1e6, None),
+    ("gcbench", "gcbench", "ms", 1e6, None),
+    ("cache", "look-up in a cache of texts", "ns", 1, None),
+    ("cache/GOGC/30", "the same, heap 1.3 times what is live", "ns", 1, None),
+    ("cache/GOGC/100", "the same, 2 times", "ns", 1, None),
+    ("cache/GOGC/300", "the same, 4 times", "ns", 1, None),
+    ("wordindex", "index a word", "ns", 1, None),
+    ("larson", "two threads free each other's", "ns", 1, None),
+    ("soak", "sizes that shift", "ms", 1e6, None),
+    ("soak/peak", "the same: memory by what is live", "", 1, None),
+    ("memory/32", "memory by what is live, 32 B", "", 1, None),
+    ("memory/1024", "the same, 1 KiB", "", 1, None),
+    ("startup", "from nothing to an object", "us", 1e3, None),
+]
+
+# Time of an operation, and of the slowest ones.
+for base, label, worst, longest in (
+        ("ring/1", "replace a node of a ring", 10, 1000),
+        ("ring/2", "the same, 2 threads", 10, 1000),
+        ("tail", "allocate 16 to 1024 B", None, None)):
+    if base != "tail":
+        FIGURES.append((base, label, "ns", 1, None))
+    for part, limit in (("p50", None), ("p99", None), ("p99.9", None),
+                        ("p99.99", worst), ("max", longest)):
+        FIGURES.append((f"{base}/{part}", f"{label}, {part}", "us", 1e3, limit))
+
+# Sizes: by kind and threads
+FIGURES += [
+    (f"sizes/{kind}/{size}/{threads}",
+     f"{size} B, {what}, {threads} thread{'s' * (threads - 1)}", "ns", 1, None)
+    for threads in (1, 2)
+    for kind, what in (("noscan", "no refs"), ("refs", "refs"))
+    for size in (8, 16, 32, 64, 256, 1024, 8192, 65536, 1 << 20)
+]
+
+# Collections; malloc() and its like have none. With two markers it is wall time.
+FIGURES += [
+    (f"mark/{shape}/{markers}{suffix}",
+     f"mark {what}, {markers} CPU{'s' * (markers - 1)}", unit, scale, None)
+    for shape, what in (("random", "random graph"), ("tree", "tree"),
+                        ("list", "list"), ("map", "map"), ("wide", "arrays"))
+    for markers in (1, 2)
+    for suffix, unit, scale in (("", "M/s", 1e6), ("/bytes", "GB/s", 1e9))
+]
+
+# Shares of windows, for those that collect.
+FIGURES += [
+    (f"{name}/mmu/{ms}ms", f"{name}, worst {ms} ms", "%", 1, None)
+    for name in ("binarytrees", "gcbench", "cache")
+    for ms in (1, 5, 10, 50)
 ]
 
 # The same for what only goheap has; a second name is to be subtracted.
@@ -139,7 +190,7 @@ class Peer:
         self.rounds.setdefault(turn, {})[name] = (float(cpu), float(wall))
 
 
-def find_peers(folder, missing):
+def find_peers(folder, missing, here):
     """All peers that can be run; the reasons of others go into @missing."""
     def program(name):
         return os.path.join(folder, "workload-" + name)
@@ -161,6 +212,10 @@ def find_peers(folder, missing):
     if os.path.exists(program("go")):
         peers.append(Peer("Go", program("go"), go_version(program("go")),
                           GOMAXPROCS="1"))
+        if here:
+            peers.append(Peer("Go, old marker", program("go-old"),
+                              go_version(program("go-old")), GOMAXPROCS="1",
+                              BENCH_ONLY="mark/*"))
     else:
         missing["Go"] = "no tool chain: see scripts/go.sh"
     return peers
@@ -288,7 +343,8 @@ def main():
     """Measure and keep."""
     args = arguments()
     missing = {}
-    peers = find_peers(args.folder, missing)
+    peers = find_peers(args.folder, missing,
+                       here=not args.pack and not args.read)
     if args.pack:
         pack(peers, args.goheap, args.pack)
         return
