@@ -22,8 +22,12 @@ help:
 	@echo '  make uml-test      the module in User-mode Linux, on the newest kernel'
 	@echo '  make check         static checks'
 	@echo '  make mutants       break the rules of the core, one by one: do tests notice?'
-	@echo '  make bench         benchmarks'
+	@echo '  make bench         benchmarks: tables, plots, and a page'
+	@echo '  make bench-quick   the library beside other heaps, in three minutes'
 	@echo '  make bench-uml     stops and handshakes only, in User-mode Linux'
+	@echo '  make bench-compare what has changed since the committed results'
+	@echo '                     (BASE=FILE: since that one; NEW=FILE: in that one);'
+	@echo '                     fails on a regression'
 	@echo '  make compat        build the module against newer kernels'
 	@echo
 	@echo 'On this machine:'
@@ -102,9 +106,17 @@ bench:
 	@scripts/deps.sh bench
 	@scripts/bench.sh
 
+bench-quick:
+	@scripts/deps.sh bench
+	@scripts/bench.sh quick
+
 bench-uml:
 	@scripts/deps.sh bench
 	@scripts/bench.sh uml
+
+bench-compare:
+	@scripts/deps.sh bench
+	@scripts/bench.sh compare '$(BASE)' $(NEW)
 
 check:
 	@scripts/deps.sh check
@@ -124,5 +136,5 @@ distclean: clean
 	rm -rf "$${GOHEAP_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/goheap}"
 
 .PHONY: all help modules userlib install dkms-install run run-cache test \
-	host-test kunit uml-test bench-uml qemu-shell mutants bench check compat \
-	deps clean distclean
+	host-test kunit uml-test qemu-shell mutants bench bench-quick bench-uml \
+	bench-compare check compat deps clean distclean

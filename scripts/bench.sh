@@ -3,34 +3,57 @@
 #
 # `make bench`: what goheap costs, and how that compares with what it may cost.
 #
-# 1. the core in user space on this machine (selftests/core/bench.c)
-# 2. the library over the core in one process, side by side with other heaps:
-#    malloc() of four kinds, libgc, Go (selftests/bench/host)
-# 3. a loop of plain computing on this machine (selftests/bench/device.c)
-# 4. the device and the same loop in a guest with Debian's own kernel
-# 5. the library and the device beside the same heaps as in 2, in another guest
-# 6. stops and handshakes of the module in User-mode Linux, at the machine's own
-#    speed (selftests/bench/latency.c)
-# 7. a table of targets and figures
+#   bench.sh [-a] [-r ROUNDS] [PART...]     default: core host loop guest heaps uml
+#   bench.sh quick|report
+#   bench.sh compare [BASE [FILE...]]
 #
-#   bench.sh [uml]     all of it, or only 6
+#   core    the core in user space on this machine (selftests/core/bench.c)
+#   host    the library over the core in one process, side by side with other
+#           heaps: malloc() of four kinds, libgc, Go (selftests/bench/host)
+#   loop    plain computing on this machine (selftests/bench/device.c)
+#   guest   the device and the same loop in a guest with Debian's own kernel
+#   heaps   the library and the device beside the same heaps as in host, in
+#           another such guest
+#   uml     stops and handshakes of the module in User-mode Linux, at the machine's
+#           own speed (selftests/bench/latency.c)
+#   quick   host only: fewer workloads, three rounds; three minutes at most
+#   report  no run: tables and page of the results that are there
+#   compare no run: what has changed beyond noise from BASE to FILE, both results.
+#           Without a BASE, or if it is empty: from the committed ones; without a
+#           FILE: to those of the last run. Status 1 if something has regressed
+#   -a      add to the results that are there, if machine and commit are the same:
+#           a long run can be made in pieces
+#   -r      rounds of host (default 10); heaps are four, each other part is one
 #
 # The loop's time in the guest divided by its time here is the loop ratio: by
 # that much plain computing in the guest is slower. With it a figure of the core
-# becomes what the device may cost in the guest.
+# becomes what the device may cost in the guest. A run ends with tables, a page, and
+# what has changed since the committed results; one of all parts with a table of
+# targets and figures too.
 #
-# Every figure is kept as a line of JSON in build/bench/: host.json, peers.json,
-# loop.json, guest.json, guest-peers.json, uml.json. A target that is missed is no failure;
-# the exit status is 1 only if something could not be measured.
+# Results are in build/bench/results, a document of selftests/bench/report for each
+# environment; those of quick are in build/bench/quick. What programs have printed
+# is beside them as lines of JSON: core.json, loop.json, guest.json, uml.json. A
+# target that is missed is no failure; the exit status is 1 only if something could
+# not be measured.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 OUT=$BUILD/bench
+RESULTS=$OUT/results
+REFERENCES=$TOP/Documentation/bench
 LOGS=$BUILD/logs
 failed=
-mkdir -p "$OUT" "$LOGS"
+ratio=
+guest_kept=	# by this run: both of its parts are one result
+mkdir -p "$RESULTS" "$LOGS"
+
+report()
+{
+	PYTHONPATH=$TOP/selftests/bench python3 -B -m report "$@"
+}
 
 # Something is missing; go on with the rest.
 lacking()
@@ -58,7 +81,7 @@ describe_host()
 
 # The lines of the core's benchmark as JSON. A line that is indented belongs to
 # the one before.
-host_json()
+core_json()
 {
 	awk '
 	{
@@ -84,22 +107,32 @@ host_json()
 	}'
 }
 
+# add_round ENVIRONMENT LINES [GUEST]: what a program has measured, as one round
+add_round()
+{
+	report add "$RESULTS/$1.json" "$2" --environment "$1" \
+		${append:+--append} ${3:+--guest "$3"} ||
+		lacking "a result of $1: it was not kept"
+}
+
 bench_core()
 {
 	local status=0
 
 	make -s -C "$TOP/selftests/core" -j "$JOBS" bench \
-		2> "$LOGS/bench-core.log" | tee "$OUT/host.txt" || status=1
+		2> "$LOGS/bench-core.log" | tee "$OUT/core.txt" || status=1
 	[[ $status -eq 0 ]] ||
 		lacking "the core's benchmark ended early, see build/logs/bench-core.log"
-	host_json < "$OUT/host.txt" > "$OUT/host.json"
+	core_json < "$OUT/core.txt" > "$OUT/core.json"
+	[[ $status -ne 0 ]] || add_round core "$OUT/core.json"
 }
 
-# The library, and whatever peers there are.
+# bench_library RESULT [OPTION...]: the library, and whatever peers there are.
 bench_library()
 {
-	local go folder=$OUT/host
+	local go folder=$OUT/host result=$1
 
+	shift
 	go=$("$TOP/scripts/go.sh") ||
 		say "no tool chain of Go, go on without"
 	make -s -C "$TOP/selftests/bench/host" -j "$JOBS" O="$folder" \
@@ -108,10 +141,8 @@ bench_library()
 			"see build/logs/bench-library.log"
 		return
 	}
-	"$TOP/selftests/bench/host/run.py" "$folder" \
-		--json "$OUT/peers.json" 2>> "$LOGS/bench-library.log" ||
-		lacking "the library beside its peers," \
-			"see build/logs/bench-library.log"
+	"$TOP/selftests/bench/host/run.py" "$folder" --result "$result" "$@" ||
+		lacking "the library beside its peers"
 }
 
 build_device()
@@ -126,13 +157,18 @@ bench_loop()
 		lacking "the loop on this machine"
 }
 
-# What both guests boot: sets kernel, headers and ko.
+# What both guests boot: sets kernel, headers and ko, and what machine that is.
 prepare_guests()
 {
 	local answer
 
+	[[ ! ${kernel:-} ]] || return 0
+	build_device
+
 	answer=$("$TOP/scripts/kernel.sh" stock)
 	read -r kernel headers <<< "$answer"
+	machine=$("$TOP/scripts/qemu.sh" -k "$kernel" -w)
+	guest="QEMU $machine, 2 CPUs, 2048 MiB, $(kernel_release "$headers")"
 	ko=$("$TOP/scripts/module.sh" "$headers" 2> "$LOGS/bench-module.log") ||
 		die "the module does not build, see build/logs/bench-module.log"
 }
@@ -154,7 +190,10 @@ bench_guest()
 	if [[ $status -ne 0 ]] ||
 	   ! grep -aq '^# suite end bench/device status 0' "$OUT/guest.txt"; then
 		lacking "the run in the guest is not complete, see build/logs/bench.log"
+		return
 	fi
+	append=${append:-$guest_kept} add_round "$machine" "$OUT/guest.json" "$guest"
+	guest_kept=1
 }
 
 # Put the programs of all heaps into one folder of the guest. Those of the peers
@@ -191,9 +230,13 @@ bench_heaps()
 		lacking "the run in the guest is not complete, see build/logs/bench-heaps.log"
 	fi
 	"$TOP/selftests/bench/host/run.py" "$OUT/host" \
-		--read "$OUT/guest-peers.txt" --json "$OUT/guest-peers.json" \
-		2>> "$LOGS/bench-heaps.log" ||
-		lacking "the library in the guest, see build/logs/bench-heaps.log"
+		--read "$OUT/guest-peers.txt" ${append:+--append} \
+		${guest_kept:+--append} --result "$RESULTS/$machine.json" \
+		--environment "$machine" --guest "$guest" || {
+		lacking "the library in the guest"
+		return
+	}
+	guest_kept=1
 }
 
 # The module where it runs at the machine's own speed, on the newest kernel.
@@ -224,7 +267,10 @@ bench_uml()
 	   ! grep -aq '^# suite end bench/latency status 0' "$OUT/uml.txt"; then
 		lacking "the run in User-mode Linux is not complete," \
 			"see build/logs/bench-uml.log"
+		return
 	fi
+	add_round uml "$OUT/uml.json" \
+		"User-mode Linux, 2 CPUs, 3072 MiB, $(kernel_release "$folder")"
 }
 
 # figure FILE NAME [MEMBER]: its median, or another member, or nothing
@@ -271,7 +317,7 @@ alloc_row()
 {
 	local kind=$1 core allowed measured
 
-	core=$(figure host "$2")
+	core=$(figure core "$2")
 	allowed=$(calc "(3 * $(figure guest ioctl/enotty) + 256 * $core * $ratio) / 1000")
 	measured=$(calc "$(figure guest "alloc/$kind/256/reused") / 1000")
 	row "ALLOC of 256 x $kind" most "$allowed" "$measured" us
@@ -304,20 +350,20 @@ host_rows()
 
 	for kind in 'no references' references; do
 		row "allocate 16 B, $kind, 256 at a time" most 15 \
-			"$(figure host "allocate 16 B $kind, 256 at a time")" ns
+			"$(figure core "allocate 16 B $kind, 256 at a time")" ns
 		row "allocate 16 B, $kind, one at a time" most 15 \
-			"$(figure host "allocate 16 B $kind, one at a time")" ns
+			"$(figure core "allocate 16 B $kind, one at a time")" ns
 	done
 	row "allocate a page, 64 GiB half full" most 100 \
-		"$(figure host 'allocate a page, 64 GiB half full')" ns
+		"$(figure core 'allocate a page, 64 GiB half full')" ns
 	row "mark 10 M nodes linked at random" least 6 \
-		"$(figure host 'mark 10 M nodes linked at random')" M/s
+		"$(figure core 'mark 10 M nodes linked at random')" M/s
 	row "mark a tree of 2^24 nodes" least 60 \
-		"$(figure host 'mark a binary tree of 2^24 nodes')" M/s
+		"$(figure core 'mark a binary tree of 2^24 nodes')" M/s
 	row "sweep 10 M nodes, all live" least 20 \
-		"$(figure host 'mark 10 M nodes, two random edges each, sweeping it, all live')" GB/s
+		"$(figure core 'mark 10 M nodes, two random edges each, sweeping it, all live')" GB/s
 	row "metadata of 512 MiB of 32 B objects" most 4 \
-		"$(figure host 'metadata, 512 MiB of 32 B objects')" %
+		"$(figure core 'metadata, 512 MiB of 32 B objects')" %
 }
 
 uml_rows()
@@ -362,29 +408,103 @@ summary()
 	printf '\n'
 }
 
+# What the parts have left: tables, plots and the page.
+show_results()
+{
+	local -a files=("$1"/*.json)
+	[[ -f ${files[0]} ]] || die "there are no results"
+	report table "${files[@]}" | tee "$1/tables.txt"
+	say "page: $(report page "$1/page" "${files[@]}")"
+}
+
+# compare_results BASE FILE...: each with the committed result of its
+# environment, or with BASE if that is not empty
+compare_results()
+{
+	local -a bases=("$1")
+
+	shift
+	[[ ${bases[0]} ]] || bases=("$REFERENCES"/reference-*.json)
+	[[ -f $1 ]] ||
+		die "no results: make bench or make bench-quick has some"
+	report compare "$@" --base "${bases[@]}"
+}
+
+quick()
+{
+	mkdir -p "$OUT/quick"
+	bench_library "$OUT/quick/host.json" --quick --rounds 3
+	[[ ! $failed ]] || exit 1
+	show_results "$OUT/quick"
+	heading "since the committed result"
+	compare_results "" "$OUT/quick/host.json" || true
+}
+
+part()
+{
+	case $1 in
+	core)	heading "the core on this machine"
+		bench_core ;;
+	host)	heading "the library over the core on this machine, and its peers"
+		bench_library "$RESULTS/host.json" --rounds "$rounds" \
+			${append:+--append} ;;
+	loop)	heading "plain computing on this machine"
+		build_device
+		bench_loop ;;
+	guest)	heading "the device in the guest"
+		prepare_guests
+		bench_guest ;;
+	heaps)	heading "the library and the device in the guest, and their peers"
+		prepare_guests
+		bench_heaps ;;
+	uml)	heading "stops and handshakes in User-mode Linux"
+		build_device
+		bench_uml
+		printf '\n%-52s %13s %10s\n' "in User-mode Linux" target measured
+		uml_rows ;;
+	*)	die "unknown part $1; see the top of this file" ;;
+	esac
+}
+
+append=
+rounds=10
+while getopts ar: opt; do
+	case $opt in
+	a)	append=1 ;;
+	r)	rounds=$OPTARG ;;
+	*)	die "wrong option; see the top of this file" ;;
+	esac
+done
+shift $((OPTIND - 1))
+
+case ${1:-} in
+quick)
+	quick
+	exit
+	;;
+report)
+	show_results "$RESULTS"
+	exit
+	;;
+compare)
+	base=${2:-}
+	shift $(($# < 2 ? $# : 2))
+	[[ $# -gt 0 ]] || set -- "$RESULTS"/*.json
+	compare_results "$base" "$@"
+	exit
+	;;
+esac
+
 load_before=$(load_average)
 describe_host
-build_device
-if [[ ${1:-} == uml ]]; then
-	bench_uml
-	printf '\n%-52s %13s %10s\n' "in User-mode Linux" target measured
-	uml_rows
-	[[ ! $failed ]]
-	exit
-fi
-heading "the core on this machine"
-bench_core
-heading "the library over the core on this machine, and its peers"
-bench_library
-heading "plain computing on this machine"
-bench_loop
-heading "the device in the guest"
-prepare_guests
-bench_guest
-heading "the library and the device in the guest, and their peers"
-bench_heaps
-heading "stops and handshakes in User-mode Linux"
-bench_uml
-ratio=
-summary
+parts=("$@")
+[[ ${#parts[@]} -gt 0 ]] || parts=(core host loop guest heaps uml)
+for name in "${parts[@]}"; do
+	part "$name"
+done
+heading "results"
+show_results "$RESULTS"
+heading "since the committed results"
+compare_results "" "$RESULTS"/*.json || true
+[[ $# -gt 0 ]] || summary
 [[ ! $failed ]]

@@ -131,6 +131,13 @@ check_spdx()
 	return "$bad"
 }
 
+# What is made of results of benchmarks; gnuplot draws for it.
+check_report()
+{
+	cd selftests/bench
+	python3 -B -m unittest report.test
+}
+
 # Sphinx, and what the documents show of the sources.
 check_documentation()
 {
@@ -150,7 +157,7 @@ SOURCE=$("$TOP/scripts/kernel.sh" source)
 checks=("$@")
 if [[ ${#checks[@]} -eq 0 ]]; then
 	checks=(build sparse imports checkpatch kernel_doc clang_format spelling
-		shell spdx documentation model)
+		shell spdx report documentation model)
 fi
 
 nr=0

@@ -18,10 +18,11 @@ cache=("${run[@]}" gnuplot-nox)
 kernel=(linux-source-6.1 bc bison flex libelf-dev libssl-dev perl xz-utils)
 test=("${run[@]}" "${kernel[@]}" clang-14 libclang-rt-14-dev)
 check=("${build[@]}" git linux-source-6.1 xz-utils sparse perl
-       clang-format-14 codespell shellcheck python3-sphinx spin)
+       clang-format-14 codespell shellcheck python3-sphinx spin python3
+       gnuplot-nox)
 # User-mode Linux comes from a newer kernel source, which kernel.sh fetches.
 bench=("${run[@]}" "${kernel[@]}" python3 libmimalloc2.0 libjemalloc2
-       libtcmalloc-minimal4 libgc-dev)
+       libtcmalloc-minimal4 libgc-dev gnuplot-nox)
 }
 
 [[ $# -ge 1 ]] || die "usage: deps.sh build|run|cache|test|check|bench..."

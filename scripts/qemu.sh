@@ -5,6 +5,7 @@
 #
 #   qemu.sh -k KERNEL -i INITRAMFS -l LOG [-o OUTPUT] [-t SECONDS] [-m MIB]
 #           [-a APPEND] [-s]
+#   qemu.sh -k KERNEL -w
 #
 #   -l LOG     kernel log (the first serial port)
 #   -o OUTPUT  what the job prints goes to the second serial port and to this
@@ -12,6 +13,7 @@
 #              both go to the first port and to LOG
 #   -t         the guest is killed after so many seconds (default 120)
 #   -s         interactive: the terminal is the guest's console
+#   -w         print which processor it would be, tcg or kvm, and boot nothing
 #
 # GOHEAP_ACCEL=auto|tcg|kvm chooses how the processor is made. `auto` takes KVM
 # only if a short trial boot of this kernel comes through: a /dev/kvm that can
@@ -33,7 +35,8 @@ seconds=120
 memory=2048
 append=
 shell=
-while getopts k:i:l:o:t:m:a:s opt; do
+which=
+while getopts k:i:l:o:t:m:a:sw opt; do
 	case $opt in
 	k)	kernel=$OPTARG ;;
 	i)	initramfs=$OPTARG ;;
@@ -43,10 +46,12 @@ while getopts k:i:l:o:t:m:a:s opt; do
 	m)	memory=$OPTARG ;;
 	a)	append=$OPTARG ;;
 	s)	shell=1 ;;
+	w)	which=1 ;;
 	*)	die "wrong option; see the top of this file" ;;
 	esac
 done
-[[ $kernel && $initramfs && $log ]] || die "-k, -i and -l are needed"
+[[ $kernel && ( $which || $initramfs && $log ) ]] ||
+	die "-k, -i and -l are needed"
 
 QEMU=qemu-system-x86_64
 command -v "$QEMU" > /dev/null || die "$QEMU not found; run scripts/deps.sh run"
@@ -96,6 +101,10 @@ probe_kvm()
 accel=${GOHEAP_ACCEL:-auto}
 if [[ $accel == auto ]]; then
 	if probe_kvm; then accel=kvm; else accel=tcg; fi
+fi
+if [[ $which ]]; then
+	printf '%s\n' "$accel"
+	exit
 fi
 
 mkdir -p "$(dirname "$log")"

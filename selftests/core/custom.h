@@ -12,6 +12,11 @@
 
 #define NR_CPUS		8
 
+/* CPUs that the core is to count with. */
+#ifndef GH_USER_ONLINE
+#define GH_USER_ONLINE	NR_CPUS
+#endif
+
 /* Warnings */
 void gh_user_bail(const char *file, int line, const char *what)
 	__attribute__((noreturn, cold));
@@ -36,13 +41,15 @@ void gh_user_bail(const char *file, int line, const char *what)
 /*
  * Locks. One word each: 0 is free, GH_USER_WRITER is held for writing or
  * exclusively, anything else is a number of readers, GH_USER_WAITS says that a
- * writer waits, so that new readers wait too.
+ * writer waits, so that new readers wait too. Who waits for long sleeps on the
+ * word, and is counted, so that it is woken; for a spinlock nobody sleeps.
  */
 #define GH_USER_WRITER	(1U << 31)
 #define GH_USER_WAITS	(1U << 30)
 
 struct gh_user_lock {
 	u32 word;
+	u32 sleepers;
 	bool spin;
 };
 
@@ -86,6 +93,7 @@ void gh_user_atomic(int delta);
 
 void gh_user_write_slow(struct gh_user_lock *l);
 void gh_user_read_slow(struct gh_user_lock *l);
+void gh_user_wake(struct gh_user_lock *l);
 
 /*
  * Points where a deterministic scheduler may let others run: NULL, or a function
@@ -107,6 +115,7 @@ static inline void gh_user_preempt(void)
 static inline void gh_user_lock_init(struct gh_user_lock *l, bool spin)
 {
 	l->word = 0;
+	l->sleepers = 0;
 	l->spin = spin;
 }
 
@@ -131,12 +140,25 @@ static inline void gh_user_write(struct gh_user_lock *l)
 		gh_user_preempt();
 }
 
+/* After the word has changed; pairs with sleep_on() in shim.c. */
+static inline void gh_user_wake_sleepers(struct gh_user_lock *l)
+{
+	if (unlikely(__atomic_load_n(&l->sleepers, __ATOMIC_SEQ_CST)))
+		gh_user_wake(l);
+}
+
 static inline void gh_user_unwrite(struct gh_user_lock *l)
 {
+	bool spin = l->spin;
+
 	gh_user_unhold(l, GH_USER_WRITE);
-	__atomic_fetch_and(&l->word, ~GH_USER_WRITER, __ATOMIC_RELEASE);
-	if (!l->spin)
-		gh_user_preempt();
+	if (spin) {
+		__atomic_fetch_and(&l->word, ~GH_USER_WRITER, __ATOMIC_RELEASE);
+		return;
+	}
+	__atomic_fetch_and(&l->word, ~GH_USER_WRITER, __ATOMIC_SEQ_CST);
+	gh_user_wake_sleepers(l);
+	gh_user_preempt();
 }
 
 static inline bool gh_user_tryread(struct gh_user_lock *l)
@@ -162,7 +184,8 @@ static inline void gh_user_read(struct gh_user_lock *l)
 static inline void gh_user_unread(struct gh_user_lock *l)
 {
 	gh_user_unhold(l, GH_USER_READ);
-	__atomic_fetch_sub(&l->word, 1, __ATOMIC_RELEASE);
+	__atomic_fetch_sub(&l->word, 1, __ATOMIC_SEQ_CST);
+	gh_user_wake_sleepers(l);
 }
 
 #define mutex_init(m)		gh_user_lock_init(&(m)->l, false)
@@ -195,18 +218,20 @@ static inline void gh_user_downgrade(struct gh_user_lock *l)
 {
 	gh_user_unhold(l, GH_USER_WRITE);
 	gh_user_hold(l, GH_USER_READ);
-	__atomic_fetch_add(&l->word, 1U - GH_USER_WRITER, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&l->word, 1U - GH_USER_WRITER, __ATOMIC_SEQ_CST);
+	gh_user_wake_sleepers(l);
 }
 
 /* Waiting: whoever changes a condition wakes all who wait for it. */
 typedef struct wait_queue_head {
 	u32 wakeups;
+	u32 sleepers;
 } wait_queue_head_t;
 
 void gh_user_wait(wait_queue_head_t *q, u32 wakeups);
 void wake_up_all(wait_queue_head_t *q);
 
-#define init_waitqueue_head(q)	WRITE_ONCE((q)->wakeups, 0)
+#define init_waitqueue_head(q)	((void)(*(q) = (wait_queue_head_t){}))
 #define wait_event_idle(q, c) do { \
 	gh_user_may_sleep(); \
 	for (;;) { \
@@ -232,10 +257,14 @@ void wake_up_all(wait_queue_head_t *q);
 #define IS_BENCH 0
 #endif
 
-/* Now and then. */
+/* Now and then; in benchmarks the scheduler sees to it. */
+#ifdef GH_BENCH
+#define need_resched()		false
+#else
 extern __thread u32 gh_user_resched;
 
 #define need_resched()		(++gh_user_resched % 64 == 0)
+#endif
 #define might_sleep()		gh_user_may_sleep()
 #define cond_resched() do { \
 	gh_user_may_sleep(); \
@@ -269,7 +298,7 @@ extern __thread int gh_user_cpu;
 #define get_cpu()		(preempt_disable(), gh_user_cpu)
 #define put_cpu()		preempt_enable()
 #define num_possible_cpus()	((unsigned int)NR_CPUS)
-#define num_online_cpus()	((unsigned int)NR_CPUS)
+#define num_online_cpus()	((unsigned int)GH_USER_ONLINE)
 #define cpu_possible(c)		((unsigned int)(c) < NR_CPUS)
 #define cpu_online(c)		cpu_possible(c)
 #define for_each_possible_cpu(c) for ((c) = 0; (c) < NR_CPUS; (c)++)

@@ -2,10 +2,14 @@
 /*
  * The parts of custom.h that are more than a line: locks, memory, RCU, time.
  */
+#include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
@@ -22,7 +26,9 @@ void __sanitizer_print_stack_trace(void);
 #endif
 
 __thread int gh_user_cpu;
+#ifndef GH_BENCH
 __thread u32 gh_user_resched;
+#endif
 unsigned int gh_user_fence;
 
 void gh_user_bail(const char *file, int line, const char *what)
@@ -126,11 +132,43 @@ void synchronize_rcu(void)
 }
 #endif
 
+static void futex(u32 *word, int op, u32 value)
+{
+	syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+}
+
+/* Looks at a lock before it is slept for; about as long as a system call. */
+#define PATIENCE	100
+
+/* Until the word may be another than @old. */
+static void sleep_on(struct gh_user_lock *l, u32 old)
+{
+	__atomic_fetch_add(&l->sleepers, 1, __ATOMIC_SEQ_CST);
+	futex(&l->word, FUTEX_WAIT, old);
+	__atomic_fetch_sub(&l->sleepers, 1, __ATOMIC_RELAXED);
+}
+
+/* The @nth look at a lock was in vain: its word was @old. */
+static void wait_for(struct gh_user_lock *l, int nth, u32 old)
+{
+	if (l->spin || nth == PATIENCE / 2)
+		sched_yield();
+	else if (nth > PATIENCE)
+		sleep_on(l, old);
+}
+
+void gh_user_wake(struct gh_user_lock *l)
+{
+	futex(&l->word, FUTEX_WAKE, INT_MAX);
+}
+
 void gh_user_write_slow(struct gh_user_lock *l)
 {
+	int nth;
+
 	gh_user_require(!nr_held || gh_user_held(l) == GH_USER_NOT_HELD,
 			"lock taken twice");
-	for (;;) {
+	for (nth = 0;; nth++) {
 		u32 old = __atomic_load_n(&l->word, __ATOMIC_RELAXED);
 
 		/* Whoever gets it clears the mark; who still waits sets it again. */
@@ -139,38 +177,41 @@ void gh_user_write_slow(struct gh_user_lock *l)
 						false, __ATOMIC_ACQUIRE,
 						__ATOMIC_RELAXED))
 			break;
-		__atomic_fetch_or(&l->word, GH_USER_WAITS, __ATOMIC_RELAXED);
-		sched_yield();
+		old = __atomic_fetch_or(&l->word, GH_USER_WAITS,
+					__ATOMIC_RELAXED);
+		if (old & ~GH_USER_WAITS)
+			wait_for(l, nth, old | GH_USER_WAITS);
 	}
 	gh_user_hold(l, GH_USER_WRITE);
 }
 
 void gh_user_read_slow(struct gh_user_lock *l)
 {
+	int nth;
+
 	gh_user_require(!nr_held || gh_user_held(l) == GH_USER_NOT_HELD,
 			"lock taken twice");
-	while (!gh_user_tryread(l))
-		sched_yield();
-}
+	for (nth = 0; !gh_user_tryread(l); nth++) {
+		u32 old = __atomic_load_n(&l->word, __ATOMIC_RELAXED);
 
-static pthread_mutex_t wait_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t wait_cond = PTHREAD_COND_INITIALIZER;
+		if (old & (GH_USER_WRITER | GH_USER_WAITS))
+			wait_for(l, nth, old);
+	}
+}
 
 /* Until somebody has woken the queue since @wakeups was read. */
 void gh_user_wait(wait_queue_head_t *q, u32 wakeups)
 {
-	pthread_mutex_lock(&wait_lock);
-	while (READ_ONCE(q->wakeups) == wakeups)
-		pthread_cond_wait(&wait_cond, &wait_lock);
-	pthread_mutex_unlock(&wait_lock);
+	__atomic_fetch_add(&q->sleepers, 1, __ATOMIC_SEQ_CST);
+	futex(&q->wakeups, FUTEX_WAIT, wakeups);
+	__atomic_fetch_sub(&q->sleepers, 1, __ATOMIC_RELAXED);
 }
 
 void wake_up_all(wait_queue_head_t *q)
 {
-	pthread_mutex_lock(&wait_lock);
-	smp_store_release(&q->wakeups, q->wakeups + 1);
-	pthread_cond_broadcast(&wait_cond);
-	pthread_mutex_unlock(&wait_lock);
+	__atomic_fetch_add(&q->wakeups, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&q->sleepers, __ATOMIC_SEQ_CST))
+		futex(&q->wakeups, FUTEX_WAKE, INT_MAX);
 }
 
 /* Memory: a header before each block, so that krealloc() knows its size. */

@@ -10,24 +10,24 @@
  * charged: copying the arguments (some 40 bytes each way), and finding the
  * calling thread in a hash table.
  *
- * One thread, and nothing hostile: arguments are believed.
+ * Nothing is hostile: arguments are believed.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <linux/membarrier.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "device.h"
 #include "gh_port.h"
 
-#define MAX_HEAPS	4
 #define ASPACE		(64UL << 30)
-#define OS_PAGE		4096UL
 
-struct host_counts host_counts;
+__thread struct host_counts host_counts;
 const int host_in_process = 1;
 
 clockid_t host_collector(struct goheap *h)
@@ -35,13 +35,13 @@ clockid_t host_collector(struct goheap *h)
 	return 0;
 }
 
-static struct host_heap heaps[MAX_HEAPS];
+static struct host_heap heaps[HOST_HEAPS];
 
 static struct host_heap *heap_of(int fd)
 {
 	int i;
 
-	for (i = 0; i < MAX_HEAPS; i++)
+	for (i = 0; i < HOST_HEAPS; i++)
 		if (heaps[i].fd == fd)
 			return &heaps[i];
 	gh_user_bail(__FILE__, __LINE__, "not a heap");
@@ -55,9 +55,15 @@ int host_open(const char *path, int flags, ...)
 	if (!initialised && gh_core_init())
 		return -1;
 	initialised = true;
+	syscall(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0,
+		0);
 	memset(hh, 0, sizeof(*hh));
+	pthread_mutex_init(&hh->lock, NULL);
+	host_copy_init(&hh->copy);
+	host_scavenger_init(hh);
+	hh->number = hh - heaps;
 	hh->config.aspace = ASPACE;
-	hh->config.tag = 0x6000 + (hh - heaps);
+	hh->config.tag = 0x6000 + hh->number;
 	hh->config.port = hh;
 	gh_roots_init(&hh->roots);
 	hh->fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -70,10 +76,13 @@ int host_close(int fd)
 	return close(fd);
 }
 
-static void *reserve(size_t bytes)
+void *host_reserve(size_t bytes)
 {
-	return mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	gh_user_require(p != MAP_FAILED, "no addresses");
+	return p;
 }
 
 /* The heap, made at its first use. */
@@ -81,10 +90,12 @@ static struct gh_heap *core_of(struct host_heap *hh)
 {
 	if (hh->core)
 		return hh->core;
-	hh->base = reserve(hh->config.aspace);
-	gh_user_require(hh->base != MAP_FAILED, "no addresses");
+	hh->base = host_reserve(hh->config.aspace);
 	hh->core = gh_heap_create(&hh->config);
 	gh_user_require(!IS_ERR(hh->core), "no memory");
+	host_worker_start(hh);
+	host_helpers_start(hh);
+	host_scavenger_start(hh);
 	return hh->core;
 }
 
@@ -155,12 +166,14 @@ static int cmd_roots(struct host_heap *hh, u32 command, void *arg)
 	struct goheap_roots *r = arg;
 	const u64 *refs = (u64 *)(uintptr_t)r->refs;
 	u32 *ids = (u32 *)(uintptr_t)r->ids;
+	bool room = true;
 	u32 i;
 
-	if (command == GOHEAP_CMD_ROOT_ADD &&
-	    gh_roots_reserve(&hh->roots, r->count))
-		return -ENOSPC;
-	for (i = 0; i < r->count; i++) {
+	down_read(&hh->core->world);
+	pthread_mutex_lock(&hh->lock);
+	if (command == GOHEAP_CMD_ROOT_ADD)
+		room = !gh_roots_reserve(&hh->roots, r->count);
+	for (i = 0; room && i < r->count; i++) {
 		if (command == GOHEAP_CMD_ROOT_ADD)
 			ids[i] = gh_roots_add(&hh->roots, refs[i]);
 		else if (command == GOHEAP_CMD_ROOT_SET)
@@ -168,15 +181,20 @@ static int cmd_roots(struct host_heap *hh, u32 command, void *arg)
 		else
 			gh_roots_remove(&hh->roots, ids[i]);
 	}
+	if (room && command != GOHEAP_CMD_ROOT_REMOVE)
+		gh_mark_shade(hh->core, refs, r->count, NULL, 0);
+	pthread_mutex_unlock(&hh->lock);
+	up_read(&hh->core->world);
 	r->done = r->count;
-	return 0;
+	return room ? 0 : -ENOSPC;
 }
 
 static int cmd_collect(struct host_heap *hh, void *arg)
 {
 	struct goheap_collect *c = arg;
 
-	gh_port_collect(core_of(hh), GH_CYCLE_FORCED);
+	core_of(hh);
+	host_worker_collect(hh);
 	c->cycles = hh->core->nr_cycles;
 	return 0;
 }
@@ -185,7 +203,8 @@ static int cmd_free_os_memory(struct host_heap *hh, void *arg)
 {
 	struct goheap_free_os_memory *f = arg;
 
-	gh_port_collect(core_of(hh), GH_CYCLE_FORCED);
+	core_of(hh);
+	host_worker_collect(hh);
 	f->released = gh_heap_release(hh->core, U64_MAX);
 	return 0;
 }
@@ -269,16 +288,6 @@ static int cmd_cycle(struct host_heap *hh, void *arg)
 	return 0;
 }
 
-static struct gh_mutator *mutator_of(struct host_heap *hh)
-{
-	int i;
-
-	for (i = 0; i < HOST_MAPPINGS; i++)
-		if (hh->mappings[i].mut)
-			return hh->mappings[i].mut;
-	return NULL;
-}
-
 static u64 granted(struct gh_mutator *mut, u32 index)
 {
 	const struct gh_lease *l = mut->leases[index];
@@ -293,9 +302,9 @@ static u64 granted(struct gh_mutator *mut, u32 index)
 static int refill_one(struct host_heap *hh, struct goheap_lease *l,
 		      u64 *generation)
 {
-	struct gh_mutator *mut = mutator_of(hh);
+	struct gh_mutator *mut = host_thread_mutator(hh);
 	struct gh_refill out = {};
-	u64 start = 0, cycles = host_counts.cycle_ns;
+	u64 start = 0;
 	int err;
 
 	if (host_counts.timed)
@@ -306,8 +315,7 @@ static int refill_one(struct host_heap *hh, struct goheap_lease *l,
 	l->slot_bytes = out.slot_bytes;
 	*generation = out.generation;
 	if (host_counts.timed && !err) {
-		cycles = host_counts.cycle_ns - cycles;
-		host_counts.refill_ns += gh_port_cpu_ns() - start - cycles;
+		host_counts.refill_ns += gh_port_cpu_ns() - start;
 		host_counts.granted += granted(mut, l->index);
 	}
 	return err;
@@ -326,24 +334,34 @@ static int cmd_refill(struct host_heap *hh, void *arg)
 	return err;
 }
 
-static int cmd_range(struct host_heap *hh, bool add, void *arg)
+static int add_range(struct host_heap *hh, const struct goheap_range *r)
 {
-	const struct goheap_range *r = arg;
+	if (hh->nr_ranges == HOST_RANGES)
+		return -ENOSPC;
+	hh->ranges[hh->nr_ranges++] = (struct gh_window){ r->start, r->bytes };
+	return 0;
+}
+
+static int remove_range(struct host_heap *hh, const struct goheap_range *r)
+{
 	u32 i;
 
-	if (add) {
-		if (hh->nr_ranges == HOST_RANGES)
-			return -ENOSPC;
-		hh->ranges[hh->nr_ranges++] =
-			(struct gh_window){ r->start, r->bytes };
-		return 0;
-	}
 	for (i = 0; i < hh->nr_ranges && hh->ranges[i].base != r->start; i++)
 		;
 	if (i == hh->nr_ranges)
 		return -ENOENT;
 	hh->ranges[i] = hh->ranges[--hh->nr_ranges];
 	return 0;
+}
+
+static int cmd_range(struct host_heap *hh, bool add, const void *arg)
+{
+	int err;
+
+	pthread_mutex_lock(&hh->lock);
+	err = add ? add_range(hh, arg) : remove_range(hh, arg);
+	pthread_mutex_unlock(&hh->lock);
+	return err;
 }
 
 static int command_of(struct host_heap *hh, unsigned long command, void *arg)
@@ -354,7 +372,7 @@ static int command_of(struct host_heap *hh, unsigned long command, void *arg)
 	case GOHEAP_CMD_ALLOC:
 		return cmd_alloc(hh, arg);
 	case GOHEAP_CMD_BARRIER:
-		gh_mutator_barrier(hh->core, mutator_of(hh));
+		gh_mutator_barrier(hh->core, host_thread_mutator(hh));
 		return 0;
 	case GOHEAP_CMD_INFO:
 		return cmd_info(hh, arg);
@@ -392,11 +410,12 @@ static noinline int enter(int fd, unsigned long command, void *arg)
 	int saved = errno;
 	int err;
 
-	host_stack_from = __builtin_frame_address(0);
+	host_thread_enter(__builtin_frame_address(0));
 	host_counts.entries++;
 	ioctl(fd, command, arg);
 	errno = saved;
 	err = command_of(hh, command, arg);
+	host_thread_leave();
 	if (err)
 		errno = -err;
 	return err ? -1 : 0;
@@ -419,118 +438,97 @@ int host_ioctl(int fd, unsigned long command, ...)
 }
 
 /* Mappings */
-static void find_stack_end(void)
-{
-	pthread_attr_t attr;
-	size_t bytes;
-	void *start;
-
-	pthread_getattr_np(pthread_self(), &attr);
-	pthread_attr_getstack(&attr, &start, &bytes);
-	pthread_attr_destroy(&attr);
-	host_stack_to = start + bytes;
-}
-
-/* Control pages are one mapping here; the core gets each page of it. */
-static struct gh_mutator *new_mutator(struct host_heap *hh, char *start,
-				      size_t bytes)
-{
-	u32 nr_pages = bytes / OS_PAGE;
-	struct gh_mutator *mut;
-	u32 i;
-
-	mut = gh_mutator_create(hh->core,
-				(nr_pages - 1) * GH_LEASES_PER_PAGE,
-				&(struct gh_window){ (uintptr_t)hh->base,
-						     hh->core->aspace });
-	gh_user_require(mut, "no memory");
-	free_page((unsigned long)mut->pages[0]);
-	for (i = 0; i < nr_pages; i++)
-		mut->pages[i] = start + i * OS_PAGE;
-	find_stack_end();
-	return mut;
-}
-
-static void end_mutator(struct host_heap *hh, struct host_mapping *map)
-{
-	void *page = (void *)get_zeroed_page(GFP_KERNEL);
-
-	/* It frees pages, and those of the mapping are not for it to free. */
-	down_write(&hh->core->world);
-	gh_mutator_flush_all(hh->core);
-	up_write(&hh->core->world);
-	memcpy(page, map->mut->pages[0], OS_PAGE);
-	memset(map->mut->pages, 0, sizeof(map->mut->pages));
-	map->mut->pages[0] = page;
-	gh_mutator_destroy(hh->core, map->mut);
-}
-
 static void *map_objects(struct host_heap *hh)
 {
 	core_of(hh);
 	return hh->base;
 }
 
+static struct host_mapping *free_mapping(struct host_heap *hh)
+{
+	struct host_mapping *map = hh->mappings;
+
+	while (map->start)
+		gh_user_require(++map < hh->mappings + HOST_MAPPINGS,
+				"too many mappings");
+	return map;
+}
+
 void *host_mmap(void *addr, size_t length, int prot, int flags, int fd,
 		off_t offset)
 {
 	struct host_heap *hh = heap_of(fd);
-	struct host_mapping *map = hh->mappings;
-	bool mutator = offset == GOHEAP_MMAP_MUTATOR ||
-		       offset == GOHEAP_MMAP_MUTATOR_PRECISE;
+	struct host_mapping map = { .bytes = length, .what = offset };
 
 	if (offset == GOHEAP_MMAP_OBJECTS)
 		return map_objects(hh);
-	while (map->start)
-		gh_user_require(++map < hh->mappings + HOST_MAPPINGS,
-				"too many mappings");
-	map->start = reserve(length);
-	gh_user_require(map->start != MAP_FAILED, "no addresses");
-	map->bytes = length;
-	map->what = offset;
-	map->mut = mutator ? new_mutator(hh, map->start, length) : NULL;
+	map.start = host_reserve(length);
+	map.thread = pthread_self();
+	if (offset == GOHEAP_MMAP_MUTATOR ||
+	    offset == GOHEAP_MMAP_MUTATOR_PRECISE)
+		map.mut = host_thread_begin(hh, &map);
 	if (offset == GOHEAP_MMAP_STATUS)
-		hh->status = (void *)map->start;
-	return map->start;
+		hh->status = (void *)map.start;
+	pthread_mutex_lock(&hh->lock);
+	*free_mapping(hh) = map;
+	pthread_mutex_unlock(&hh->lock);
+	return map.start;
 }
 
 /* The program's last word: the library closes the file before. */
 static void end_heap(struct host_heap *hh)
 {
+	host_worker_stop(hh);
+	host_helpers_stop(hh);
+	host_scavenger_stop(hh);
 	gh_heap_destroy(hh->core);
+	host_copy_destroy(&hh->copy);
 	gh_roots_destroy(&hh->roots);
 	munmap(hh->base, hh->config.aspace);
 	hh->core = NULL;
 	hh->base = NULL;
 }
 
-static bool unmap(struct host_heap *hh, void *addr)
+/* Take the mapping at an address out of the table. */
+static bool take_mapping(struct host_heap *hh, void *addr,
+			 struct host_mapping *map)
 {
+	bool found = false;
 	int i;
 
-	for (i = 0; i < HOST_MAPPINGS; i++) {
-		struct host_mapping *map = &hh->mappings[i];
-
-		if (map->start != addr)
+	pthread_mutex_lock(&hh->lock);
+	for (i = 0; i < HOST_MAPPINGS && !found; i++) {
+		if (hh->mappings[i].start != addr)
 			continue;
-		if (map->mut)
-			end_mutator(hh, map);
-		if (map->what == GOHEAP_MMAP_STATUS)
-			hh->status = NULL;
-		munmap(map->start, map->bytes);
-		memset(map, 0, sizeof(*map));
-		if (!hh->core)
-			hh->fd = 0;	/* the status page goes last */
-		return true;
+		found = true;
+		*map = hh->mappings[i];
+		hh->mappings[i].start = NULL;
 	}
-	return false;
+	pthread_mutex_unlock(&hh->lock);
+	return found;
+}
+
+static bool unmap(struct host_heap *hh, void *addr)
+{
+	struct host_mapping map;
+
+	if (!take_mapping(hh, addr, &map))
+		return false;
+	if (map.mut)
+		host_thread_end(hh, &map);
+	if (map.what == GOHEAP_MMAP_STATUS)
+		hh->status = NULL;
+	munmap(map.start, map.bytes);
+	if (!hh->core)
+		hh->fd = 0;	/* the status page goes last */
+	return true;
 }
 
 int host_munmap(void *addr, size_t length)
 {
 	int i;
 
-	for (i = 0; i < MAX_HEAPS; i++) {
+	for (i = 0; i < HOST_HEAPS; i++) {
 		if (!heaps[i].fd)
 			continue;
 		if (heaps[i].base == addr) {

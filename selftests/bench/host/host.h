@@ -33,14 +33,17 @@ extern const int host_in_process;
 clockid_t host_collector(struct goheap *h);
 
 /**
- * struct host_counts - what has happened since the program began
+ * host_set_markers() - how many threads may mark at once
+ * @nr: from 1; the device of a kernel decides itself
+ */
+void host_set_markers(int nr);
+
+/**
+ * struct host_counts - what the calling thread has done since it began
  * @entries: commands, each with a system call
  * @refills: of them REFILL
- * @refill_ns: CPU time in them without the system call and without
- *	collections, if @timed
+ * @refill_ns: CPU time in them without the system call, if @timed
  * @granted: slots granted while @timed
- * @cycles: collections
- * @cycle_ns: CPU time in them, sweeping included
  * @timed: set by the benchmark: measure @refill_ns, which costs time itself
  */
 struct host_counts {
@@ -48,11 +51,9 @@ struct host_counts {
 	unsigned long refills;
 	unsigned long refill_ns;
 	unsigned long granted;
-	unsigned long cycles;
-	unsigned long cycle_ns;
 	int timed;
 };
 
-extern struct host_counts host_counts;
+extern __thread struct host_counts host_counts;
 
 #endif /* GH_HOST_H */

@@ -10,6 +10,7 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define MAX_SAMPLES	32
@@ -61,12 +62,26 @@ static inline double median(double *v, int n)
 	return v[n / 2];
 }
 
-/* Which figures to measure, a pattern of the shell. */
+/* Which figures to measure: patterns of the shell, with | between them. */
 extern const char *only;
 
+static inline int matches(const char *patterns, const char *name)
+{
+	char copy[200], *p, *rest;
+
+	snprintf(copy, sizeof(copy), "%s", patterns);
+	for (p = strtok_r(copy, "|", &rest); p; p = strtok_r(NULL, "|", &rest))
+		if (!fnmatch(p, name, 0))
+			return 1;
+	return 0;
+}
+
+/* Of those only what the environment wants, too. */
 static inline int wanted(const char *name)
 {
-	return !fnmatch(only, name, 0);
+	const char *within = getenv("BENCH_ONLY");
+
+	return matches(only, name) && (!within || matches(within, name));
 }
 
 /* Run @work(@n), which does @n of what is counted, and report. */
@@ -89,6 +104,19 @@ static inline void measure(const char *name, void (*work)(long n), long n)
 	}
 	printf("%s %.3f %.3f\n", name, median(cpu, samples),
 	       median(wall, samples));
+}
+
+/* The same for what takes long and does not need a steady state: one run. */
+static inline void measure_once(const char *name, void (*work)(long n))
+{
+	struct sample from, to;
+
+	if (!wanted(name))
+		return;
+	from = clocks();
+	work(1);
+	to = clocks();
+	printf("%s %.3f %.3f\n", name, to.cpu - from.cpu, to.wall - from.wall);
 }
 
 #endif /* MEASURE_H */

@@ -8,22 +8,33 @@
  * stored. The kernel gives it memory when somebody touches it first, as it does
  * for any malloc(), and takes it back when the heap gives it up.
  *
- * A collection runs from start to end, sweep included, in the thread that asks
- * for it: all that collecting costs is in the program's own time.
+ * A thread of the heap's own collects beside the program (worker.c), with helpers
+ * (helpers.c), and another one gives memory back (scavenger.c). They are threads
+ * of the process, so what they cost is in its CPU time.
  *
- * Roots are all that the module reads: pinned handles, handle stacks, registered
- * ranges, and registers and stack of the thread unless it is precise. The thread
- * is in a call; its registers were saved at the call's entry, and what the call
- * itself has on the stack is not looked at.
+ * Roots are all that the module reads, in the same order: pinned handles,
+ * registered ranges, handle stacks, and then, unless the heap is precise,
+ * registers and stack of each thread (thread.c). Everything is copied first:
+ * programs write to it meanwhile.
+ *
+ * gh_port_sync_users() is the system call for just that; it interrupts the CPUs
+ * that run threads of the process, as the module does. What interrupts at all
+ * costs is real, therefore.
+ *
+ * A collection that stops the world is not to be had here: nobody can be kept from
+ * memory of its own process.
  */
+#include <linux/membarrier.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "device.h"
 #include "gh_port.h"
 
-u64 *host_stack_from, *host_stack_to;
+/* Longest piece of memory that is copied at once. */
+#define STEP_WORDS	(64UL << 7)
 
 static u64 page_of(struct gh_heap *heap, void **kaddr)
 {
@@ -60,10 +71,6 @@ void gh_port_depopulate(struct gh_heap *heap, u64 page, void **kaddr,
 		MADV_DONTNEED);
 }
 
-void gh_port_wake_scavenger(struct gh_heap *heap)
-{
-}
-
 void gh_port_trace_scavenge(struct gh_heap *heap,
 			    const struct gh_scav_trace *t)
 {
@@ -73,22 +80,16 @@ void gh_port_hold_users(struct gh_heap *heap)
 {
 }
 
-void gh_port_start_workers(struct gh_heap *heap, u32 nr, u32 idle)
-{
-}
-
-void gh_port_stop_workers(struct gh_heap *heap)
-{
-}
-
 u64 gh_port_memory_limit(struct gh_heap *heap)
 {
 	return U64_MAX;
 }
 
-/* There is one thread, and it is in a call. */
 void gh_port_sync_users(struct gh_heap *heap)
 {
+	gh_user_require(!syscall(__NR_membarrier,
+				 MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0),
+			"no membarrier");
 }
 
 void gh_port_set_marking(struct gh_heap *heap, u64 cycle)
@@ -102,54 +103,51 @@ void gh_port_set_marking(struct gh_heap *heap, u64 cycle)
 		WRITE_ONCE(hh->status->cycles, heap->nr_cycles + 1);
 }
 
-static void mark_words(struct host_heap *hh, struct gh_mark *m, const u64 *from,
-		       u64 nr, enum gh_root_kind kind)
+static void mark_range(struct host_heap *hh, struct gh_mark *m,
+		       const struct gh_window *range)
 {
 	struct gh_window window = {
 		.base = (uintptr_t)hh->base,
 		.bytes = hh->config.aspace,
 	};
+	const u64 *words = (const u64 *)(uintptr_t)range->base;
+	u64 nr = range->bytes / sizeof(u64), n;
 
-	gh_mark_words(m, from, nr, &window, 1, kind);
+	for (; nr; words += n, nr -= n) {
+		n = min(nr, STEP_WORDS);
+		gh_mark_words(m, host_copy_words(&hh->copy, words, n), n,
+			      &window, 1, GH_ROOT_STATIC);
+	}
 }
 
-static void mark_mapping(struct host_heap *hh, struct gh_mark *m,
-			 const struct host_mapping *map)
+static void mark_stack(struct host_heap *hh, struct gh_mark *m,
+		       const struct host_mapping *map)
 {
 	const struct goheap_stack *s = (void *)map->start;
+	u64 nr = min_t(u64, smp_load_acquire(&s->top),
+		       map->bytes / sizeof(u64) - 1);
 
-	if (map->what == GOHEAP_MMAP_STACK)
-		gh_mark_refs(m, s->slots,
-			     min_t(u64, s->top, map->bytes / sizeof(u64) - 1),
-			     GH_ROOT_STACK);
-	else if (map->what == GOHEAP_MMAP_MUTATOR)
-		mark_words(hh, m, host_stack_from,
-			   host_stack_to - host_stack_from, GH_ROOT_STACK);
+	gh_mark_refs(m, host_copy_words(&hh->copy, s->slots, nr), nr,
+		     GH_ROOT_STACK);
 }
 
 void gh_port_mark_roots(struct gh_heap *heap, struct gh_mark *m)
 {
 	struct host_heap *hh = heap->port;
+	struct host_mapping *map, *end = hh->mappings + HOST_MAPPINGS;
 	u32 i;
 
+	pthread_mutex_lock(&hh->lock);
 	gh_roots_mark(&hh->roots, m);
 	for (i = 0; i < hh->nr_ranges; i++)
-		mark_words(hh, m, (const u64 *)(uintptr_t)hh->ranges[i].base,
-			   hh->ranges[i].bytes / sizeof(u64), GH_ROOT_STATIC);
-	for (i = 0; i < HOST_MAPPINGS; i++)
-		if (hh->mappings[i].start)
-			mark_mapping(hh, m, &hh->mappings[i]);
-}
-
-int gh_port_collect(struct gh_heap *heap, int reason)
-{
-	u64 start = gh_port_cpu_ns();
-
-	gh_gc_mark_cycle(heap, reason);
-	gh_gc_sweep(heap);
-	host_counts.cycles++;
-	host_counts.cycle_ns += gh_port_cpu_ns() - start;
-	return 0;
+		mark_range(hh, m, &hh->ranges[i]);
+	for (map = hh->mappings; map < end; map++)
+		if (map->start && map->what == GOHEAP_MMAP_STACK)
+			mark_stack(hh, m, map);
+	for (map = hh->mappings; map < end; map++)
+		if (map->start && map->what == GOHEAP_MMAP_MUTATOR)
+			host_thread_mark(hh, map, m);
+	pthread_mutex_unlock(&hh->lock);
 }
 
 void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c)
@@ -159,6 +157,15 @@ void gh_port_trace_cycle(struct gh_heap *heap, const struct gh_cycle *c)
 u64 gh_port_idle_ns(void)
 {
 	return 0;
+}
+
+void gh_port_event(struct gh_heap *heap, enum gh_event event, u64 a, u64 b)
+{
+}
+
+void gh_port_checkmark(struct gh_heap *heap, const struct gh_check_report *r)
+{
+	gh_user_bail(__FILE__, __LINE__, "an object is reachable and not marked");
 }
 
 u64 gh_port_cpu_ns(void)

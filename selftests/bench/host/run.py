@@ -1,37 +1,40 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """
-Compare goheap with other heaps:
+Run goheap and other heaps in turns:
 
-  run.py FOLDER [--rounds N] [--json FILE]
+  run.py FOLDER --result FILE [--append] [--rounds N] [--quick]
   run.py FOLDER --pack HEAPS --goheap PROGRAM
-  run.py FOLDER --read OUTPUT [--json FILE]
+  run.py FOLDER --read OUTPUT --result FILE [--append] --environment NAME --guest TEXT
 
 FOLDER has the programs workload-goheap, -malloc, -gc and -go. Each peer runs
 its program once in each round, and each round begins with another one, so that
 what disturbs the machine disturbs all of them. A program prints one figure for
-each workload; what is shown is the median over the rounds, with lowest and
-highest for goheap, and for each peer its median and how many times goheap's that
-is. Figures are CPU time of the process; FILE has wall time as well, a line of
-JSON for each figure.
+each workload: CPU time of the process, and wall time. FILE is a document of
+../report, which makes tables and plots of it; it is written after each round, and
+--append adds rounds to those it has, if machine, commit and versions are the same.
 
 For the same in a guest, --pack puts all that runs there into the folder HEAPS,
 with PROGRAM as goheap's; selftests/bench/guest/compare runs it, and what that
 prints is read from OUTPUT instead of running anything here. Targets of time are
 those of a machine, not of an emulated one, and left out then.
 
-A peer that is not there is named with the reason. A target that is missed is no
-failure; the exit status is 1 only if goheap was not measured.
+A peer that is not there, fails or takes ten minutes is named with the reason. The
+exit status is 1 only if goheap was not measured.
 """
 
 import argparse
 import glob
-import json
 import os
+import re
 import shutil
-import statistics
 import subprocess
 import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# pylint: disable=wrong-import-position
+from report.results import Refused, Results, output  # noqa: E402
 
 # Name, what it is, unit, ns per unit, target
 FIGURES = [
@@ -45,6 +48,57 @@ FIGURES = [
     ("zeroed/8192", "8 KiB, zeroed", "ns", 1, 60),
     ("tree/16", "tree of depth 16: build, walk, drop", "ms", 1e6, 0.8),
     ("tree/16+16", "the same beside another one", "ms", 1e6, None),
+    ("binarytrees/16", "binary trees up to depth 16", "ms", 1e6, None),
+    ("binarytrees/18", "binary trees up to depth 18", "ms", 1e6, None),
+    ("gcbench", "gcbench", "ms", 1e6, None),
+    ("cache", "look-up in a cache of texts", "ns", 1, None),
+    ("cache/GOGC/30", "the same, heap 1.3 times what is live", "ns", 1, None),
+    ("cache/GOGC/100", "the same, 2 times", "ns", 1, None),
+    ("cache/GOGC/300", "the same, 4 times", "ns", 1, None),
+    ("wordindex", "index a word", "ns", 1, None),
+    ("larson", "two threads free each other's", "ns", 1, None),
+    ("soak", "sizes that shift", "ms", 1e6, None),
+    ("soak/peak", "the same: memory by what is live", "", 1, None),
+    ("memory/32", "memory by what is live, 32 B", "", 1, None),
+    ("memory/1024", "the same, 1 KiB", "", 1, None),
+    ("startup", "from nothing to an object", "us", 1e3, None),
+]
+
+# Time of an operation, and of the slowest ones.
+for base, label, worst, longest in (
+        ("ring/1", "replace a node of a ring", 10, 1000),
+        ("ring/2", "the same, 2 threads", 10, 1000),
+        ("tail", "allocate 16 to 1024 B", None, None)):
+    if base != "tail":
+        FIGURES.append((base, label, "ns", 1, None))
+    for part, limit in (("p50", None), ("p99", None), ("p99.9", None),
+                        ("p99.99", worst), ("max", longest)):
+        FIGURES.append((f"{base}/{part}", f"{label}, {part}", "us", 1e3, limit))
+
+# Sizes: by kind and threads
+FIGURES += [
+    (f"sizes/{kind}/{size}/{threads}",
+     f"{size} B, {what}, {threads} thread{'s' * (threads - 1)}", "ns", 1, None)
+    for threads in (1, 2)
+    for kind, what in (("noscan", "no refs"), ("refs", "refs"))
+    for size in (8, 16, 32, 64, 256, 1024, 8192, 65536, 1 << 20)
+]
+
+# Collections; malloc() and its like have none. With two markers it is wall time.
+FIGURES += [
+    (f"mark/{shape}/{markers}{suffix}",
+     f"mark {what}, {markers} CPU{'s' * (markers - 1)}", unit, scale, None)
+    for shape, what in (("random", "random graph"), ("tree", "tree"),
+                        ("list", "list"), ("map", "map"), ("wide", "arrays"))
+    for markers in (1, 2)
+    for suffix, unit, scale in (("", "M/s", 1e6), ("/bytes", "GB/s", 1e9))
+]
+
+# Shares of windows, for those that collect.
+FIGURES += [
+    (f"{name}/mmu/{ms}ms", f"{name}, worst {ms} ms", "%", 1, None)
+    for name in ("binarytrees", "gcbench", "cache")
+    for ms in (1, 5, 10, 50)
 ]
 
 # The same for what only goheap has; a second name is to be subtracted.
@@ -78,78 +132,138 @@ PRELOADED = [
     ("tcmalloc", "libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
 ]
 
+# Patterns of figures for a quick look, and how many samples of each.
+QUICK = ("alloc/*", "zeroed/*", "tree/*", "store/4K/*", "push", "refill/*",
+         "entries/*")
+QUICK_SAMPLES = 5
+
+SECONDS = 600
+
+
+def package_version(name):
+    """Of a package that is installed, or None."""
+    return output("dpkg-query", "-W", "-f", "${Version}", name)
+
+
+def go_version(program):
+    """What the tool chain has left in its program."""
+    with open(program, "rb") as binary:
+        found = re.search(rb"\xff Go buildinf:.{0,40}?(go1[.0-9]+)",
+                          binary.read(), re.S)
+    return found[1].decode() if found else None
+
 
 class Peer:
-    """A heap: how to run its program, and what it has printed."""
+    """A heap: how to run its program, and what that has printed."""
 
-    def __init__(self, name, program, **settings):
+    def __init__(self, name, program, version, **settings):
         self.name = name
         self.program = program
+        self.version = version
         self.settings = settings
         self.env = dict(os.environ, **settings)
-        self.cpu = {}
-        self.wall = {}
+        self.rounds = {}
         self.missing = None
 
-    def run(self):
-        """Run once; an error makes the peer a missing one."""
-        done = subprocess.run([self.program], env=self.env, text=True,
-                              capture_output=True, check=False)
-        if done.returncode or done.stderr:
-            self.missing = (done.stderr.strip().split("\n")[0] or
-                            f"exit status {done.returncode}")
-            return
-        for line in done.stdout.splitlines():
-            self.add(*line.split())
+    def run(self, turn, patterns, samples):
+        """Run once for each pattern; an error makes the peer a missing one."""
+        for pattern in patterns:
+            try:
+                done = subprocess.run(
+                    [self.program, pattern, *samples], env=self.env, text=True,
+                    capture_output=True, check=False, timeout=SECONDS)
+            except subprocess.TimeoutExpired:
+                self.missing = f"it takes longer than {SECONDS} s"
+                return
+            except OSError as error:
+                self.missing = error.strerror
+                return
+            if done.returncode or done.stderr:
+                self.missing = (done.stderr.strip().split("\n")[0] or
+                                f"exit status {done.returncode}")
+                return
+            for line in done.stdout.splitlines():
+                self.add(turn, *line.split())
 
-    def add(self, name, cpu, wall):
+    def add(self, turn, name, cpu, wall):
         """One line of the program's."""
-        self.cpu.setdefault(name, []).append(float(cpu))
-        self.wall.setdefault(name, []).append(float(wall))
-
-    def median(self, name):
-        """Median of a figure, or None."""
-        return statistics.median(self.cpu[name]) if name in self.cpu else None
-
-    def less(self, name, base):
-        """Samples of a figure, less another one of the same run."""
-        if base is None:
-            return self.cpu[name]
-        return [a - b for a, b in zip(self.cpu[name], self.cpu[base])]
+        self.rounds.setdefault(turn, {})[name] = (float(cpu), float(wall))
 
 
-def find_peers(folder, missing):
+def find_peers(folder, missing, here):
     """All peers that can be run; the reasons of others go into @missing."""
     def program(name):
         return os.path.join(folder, "workload-" + name)
 
-    peers = [Peer("goheap", program("goheap")),
-             Peer("glibc", program("malloc"))]
+    peers = [Peer("goheap", program("goheap"), None),
+             Peer("glibc", program("malloc"), os.confstr("CS_GNU_LIBC_VERSION"))]
     for name, pattern, package in PRELOADED:
         found = sorted(glob.glob("/usr/lib/*/" + pattern))
         if found:
-            peers.append(Peer(name, program("malloc"), LD_PRELOAD=found[0]))
+            peers.append(Peer(name, program("malloc"), package_version(package),
+                              LD_PRELOAD=found[0]))
         else:
             missing[name] = f"package {package} is not installed"
     if os.path.exists(program("gc")):
-        peers.append(Peer("libgc", program("gc"), GC_MARKERS="1"))
+        peers.append(Peer("libgc", program("gc"), package_version("libgc-dev"),
+                          GC_MARKERS="1"))
     else:
         missing["libgc"] = "package libgc-dev is not installed"
     if os.path.exists(program("go")):
-        peers.append(Peer("Go", program("go"), GOMAXPROCS="1"))
+        peers.append(Peer("Go", program("go"), go_version(program("go")),
+                          GOMAXPROCS="1"))
+        if here:
+            peers.append(Peer("Go, old marker", program("go-old"),
+                              go_version(program("go-old")), GOMAXPROCS="1",
+                              BENCH_ONLY="mark/*"))
     else:
         missing["Go"] = "no tool chain: see scripts/go.sh"
     return peers
 
 
-def measure(peers, rounds):
+def figures_of(printed):
+    """A round of goheap's or a peer's, in the units of the tables."""
+    figures = {}
+    for name, _, _, scale, _ in FIGURES:
+        if name in printed:
+            figures[name] = tuple(v / scale for v in printed[name])
+    for name, base, *_ in OWN:
+        less = printed.get(base, (0, 0))
+        if name in printed and (base is None or base in printed):
+            figures[name] = tuple(v - b for v, b in zip(printed[name], less))
+    return figures
+
+
+def unknown_figures(peers):
+    """Names that programs have printed and no table has."""
+    known = {row[0] for row in FIGURES + OWN} | {row[1] for row in OWN}
+    return sorted({name for p in peers for printed in p.rounds.values()
+                   for name in printed} - known)
+
+
+def keep(results, peers, turn):
+    """Add a round to the document."""
+    results.add_round({p.name: figures_of(p.rounds[turn]) for p in peers
+                       if turn in p.rounds and not p.missing})
+    for peer in peers:
+        if peer.missing:
+            results.lose(peer.name, peer.missing)
+
+
+def measure(results, peers, args):
     """Interleave the runs, each round in another order."""
-    for i in range(rounds):
-        first = i % len(peers)
+    patterns = QUICK if args.quick else ["*"]
+    samples = [str(QUICK_SAMPLES)] if args.quick else []
+    for turn in range(args.rounds):
+        first = (results.rounds + turn) % len(peers)
         for peer in peers[first:] + peers[:first]:
             if not peer.missing:
-                peer.run()
-        print(f">> round {i + 1} of {rounds}", file=sys.stderr)
+                peer.run(turn, patterns, samples)
+        if peers[0].missing:
+            return
+        keep(results, peers, turn)
+        results.save(args.result)
+        print(f">> round {turn + 1} of {args.rounds}", file=sys.stderr)
 
 
 def pack(peers, goheap, folder):
@@ -175,98 +289,38 @@ def pack(peers, goheap, folder):
             print(*line, file=out)
 
 
-def read(peers, path):
-    """Take what these peers have printed in a guest; return the rounds."""
+def read(results, peers, path):
+    """Take what these peers have printed in a guest."""
     by_name = {p.name: p for p in peers}
-    rounds = 0
     with open(path, encoding="utf-8", errors="replace") as lines:
         for line in lines:
             word = line.split()
             match word:
                 case ["figure", turn, name, *figure] if name in by_name:
-                    by_name[name].add(*figure)
-                    rounds = max(rounds, int(turn))
+                    by_name[name].add(int(turn), *figure)
                 case ["missing", name, *reason] if name in by_name:
                     by_name[name].missing = " ".join(reason)
     for peer in peers:
-        if not peer.cpu and not peer.missing:
+        if not peer.rounds and not peer.missing:
             peer.missing = "it printed nothing"
-    return rounds
+    for turn in sorted({turn for p in peers for turn in p.rounds}):
+        keep(results, peers, turn)
 
 
-def without_targets(figures):
-    """The same figures, and targets only of those that have no unit."""
-    return [(*f[:-1], f[-1] if "" in f else None) for f in figures]
-
-
-def verdict(value, target):
-    """What a target says of a value."""
-    if target is None:
-        return ""
-    return "met" if value <= target else "missed"
-
-
-def spread(values, scale):
-    """Lowest and highest."""
-    return f"{min(values) / scale:.2f}..{max(values) / scale:.2f}"
-
-
-def print_comparison(figures, own, peers):
-    """The table of figures that all heaps have."""
-    print(f"{'':36}{'target':>7}{'goheap':>8} {'':15}", end="")
-    print("".join(f"{p.name:>15}" for p in peers))
-    for name, what, unit, scale, target in figures:
-        mine = own.median(name)
-        row = f"{what + ', ' + unit:36}"
-        row += f"{'' if target is None else f'<= {target}':>7}"
-        row += f"{mine / scale:8.2f} {spread(own.cpu[name], scale):15}"
-        for peer in peers:
-            value = peer.median(name)
-            row += (f"{value / scale:8.2f} {value / mine:5.2f}x"
-                    if value is not None else f"{'-':>15}")
-        print(f"{row}  {verdict(mine / scale, target)}".rstrip())
-
-
-def print_own(figures, own):
-    """The table of figures that only goheap has."""
-    print(f"\n{'':44}{'target':>7}{'goheap':>8}")
-    for name, base, what, unit, target in figures:
-        if name not in own.cpu:
-            continue
-        values = own.less(name, base)
-        value = statistics.median(values)
-        label = what + (", " + unit if unit else "")
-        print(f"{label:44}{'' if target is None else f'<= {target}':>7}"
-              f"{value:8.2f} {spread(values, 1):15}"
-              f"  {verdict(value, target)}".rstrip())
-
-
-def write_json(path, peers):
-    """A line for each figure of each peer."""
-    with open(path, "w", encoding="ascii") as out:
-        for peer in peers:
-            for name, values in peer.cpu.items():
-                json.dump({
-                    "name": f"{peer.name}/{name}",
-                    "unit": "" if name.startswith("entries/") else "ns",
-                    "median": statistics.median(values),
-                    "min": min(values),
-                    "max": max(values),
-                    "samples": len(values),
-                    "wall": statistics.median(peer.wall[name]),
-                }, out, separators=(",", ":"))
-                out.write("\n")
-
-
-def show(peers, rounds, missing, emulated):
-    """All tables."""
-    print(f"CPU time, median of {rounds} runs; behind a peer's its ratio to "
-          "goheap's")
-    print_comparison(without_targets(FIGURES) if emulated else FIGURES,
-                     peers[0], peers[1:])
-    print_own(without_targets(OWN) if emulated else OWN, peers[0])
+def open_results(args, peers, missing):
+    """The document to add to."""
+    versions = {"compiler": output("cc", "--version"),
+                **{p.name: p.version for p in peers if p.version}}
+    results = Results.open(args.result, args.append, args.environment, versions,
+                           **({"guest": args.guest} if args.guest else {}))
+    emulated = args.environment == "tcg"
+    for name, what, unit, _, target in FIGURES:
+        results.describe(name, what, unit, None if emulated and unit else target)
+    for name, _, what, unit, target in OWN:
+        results.describe(name, what, unit, None if emulated and unit else target)
     for name, reason in missing.items():
-        print(f"missing: {name}: {reason}")
+        results.lose(name, reason)
+    return results
 
 
 def arguments():
@@ -274,35 +328,41 @@ def arguments():
     args = argparse.ArgumentParser()
     args.add_argument("folder")
     args.add_argument("--rounds", type=int, default=10)
-    args.add_argument("--json")
+    args.add_argument("--quick", action="store_true")
+    args.add_argument("--result")
+    args.add_argument("--append", action="store_true")
     args.add_argument("--pack")
     args.add_argument("--goheap")
     args.add_argument("--read")
+    args.add_argument("--environment", default="host")
+    args.add_argument("--guest")
     return args.parse_args()
 
 
 def main():
-    """Measure and print."""
+    """Measure and keep."""
     args = arguments()
     missing = {}
-    peers = find_peers(args.folder, missing)
+    peers = find_peers(args.folder, missing,
+                       here=not args.pack and not args.read)
     if args.pack:
         pack(peers, args.goheap, args.pack)
         return
-    rounds = args.rounds
+    if not args.result:
+        sys.exit("run.py: --result FILE is needed")
+    try:
+        results = open_results(args, peers, missing)
+    except Refused as refused:
+        sys.exit(f"run.py: {args.result}: {refused}")
     if args.read:
-        rounds = read(peers, args.read)
+        read(results, peers, args.read)
     else:
-        measure(peers, rounds)
-    for peer in peers:
-        if peer.missing:
-            missing[peer.name] = peer.missing
+        measure(results, peers, args)
     if peers[0].missing:
-        sys.exit("goheap was not measured: " + peers[0].missing)
-    peers = [p for p in peers if not p.missing]
-    show(peers, rounds, missing, emulated=bool(args.read))
-    if args.json:
-        write_json(args.json, peers)
+        sys.exit("run.py: goheap was not measured: " + peers[0].missing)
+    results.save(args.result)
+    for name in unknown_figures(peers):
+        print(f"run.py: no table has the figure {name}", file=sys.stderr)
 
 
 if __name__ == "__main__":

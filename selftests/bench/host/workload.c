@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a program does with a heap, for any of those of heap.h:
- * workload-HEAP [PATTERN OF FIGURES [SAMPLES OF EACH]]
+ * workload-HEAP [PATTERN[|PATTERN...] OF FIGURES [SAMPLES OF EACH]]
+ *
+ * BENCH_ONLY in the environment has more patterns, of which one must fit as well.
+ * The figures below are the smallest; others are described in sizes.c, ring.c,
+ * mark.c, trees.c, cache.c and memory.c, and most of them are taken once.
  *
  *	alloc/N		an object of N bytes without references: allocate it,
  *			write its first word, keep it while WINDOW others are
@@ -19,8 +23,10 @@
  * The window is an array of local variables, first in, first out. Each figure is
  * taken in a steady state: memory has been used before.
  */
-#include "heap.h"
-#include "measure.h"
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "workload.h"
 
 #define WINDOW	64
 #define DEPTH	16
@@ -28,11 +34,6 @@
 const char *only;
 int samples = 7;
 clockid_t collector_clock;
-
-/* Somebody may look at it, now and whenever memory is said to change. */
-#define SEEN(array)	__asm__ volatile("" : : "r"(array) : "memory")
-
-#define INLINE	static inline __attribute__((always_inline))
 
 INLINE void churn(size_t bytes, ref (*new_one)(size_t bytes), long n)
 {
@@ -150,21 +151,51 @@ static void keep_tree(void)
 }
 
 #ifdef HEAP_GOHEAP
-#include "host.h"
+struct goheap *heap;
+int node_layout;
+int refs_layout;
 
 void measure_library(struct goheap *h, int layout);
 #endif
 
-int main(int argc, char **argv)
+/* A figure that is no time of a run. One that is 0 cannot be compared. */
+void report(const char *name, double value)
 {
-	only = argc > 1 ? argv[1] : "*";
-	if (argc > 2)
-		samples = atoi(argv[2]);
-	require(samples > 0 && samples <= MAX_SAMPLES);
-	heap_init();
-#ifdef HEAP_GOHEAP
-	collector_clock = host_collector(heap);
-#endif
+	value = value > 0.001 ? value : 0.001;
+	printf("%s %.3f %.3f\n", name, value, value);
+}
+
+/* Threads */
+static struct thread {
+	pthread_t thread;
+	void (*work)(int thread);
+} threads[MAX_THREADS];
+
+static void *run_thread(void *arg)
+{
+	struct thread *t = arg;
+
+	t->work(t - threads);
+	return NULL;
+}
+
+/* One runs in the caller. */
+void run_threads(int nr, void (*work)(int thread))
+{
+	int i;
+
+	for (i = 1; i < nr; i++) {
+		threads[i].work = work;
+		require(!pthread_create(&threads[i].thread, NULL, run_thread,
+					&threads[i]));
+	}
+	work(0);
+	for (i = 1; i < nr; i++)
+		require(!pthread_join(threads[i].thread, NULL));
+}
+
+static void measure_small(void)
+{
 	measure("alloc/8", churn_8, 1000000);
 	measure("alloc/node", churn_node, 1000000);
 	measure("alloc/32", churn_32, 500000);
@@ -180,5 +211,64 @@ int main(int argc, char **argv)
 #ifdef HEAP_GOHEAP
 	measure_library(heap, node_layout);
 #endif
+}
+
+static const struct group {
+	void (*measure)(void);
+	int markers;
+} groups[] = {
+	{ measure_small, 1 },
+	{ measure_sizes, 2 },
+	{ measure_ring_1, 2 },
+	{ measure_ring_2, 2 },
+	{ measure_marking_1, 1 },
+	{ measure_marking_2, 2 },
+	{ measure_trees, 2 },
+	{ measure_cache, 2 },
+	{ measure_index, 2 },
+	{ measure_larson, 2 },
+	{ measure_tail, 2 },
+	{ measure_soak, 2 },
+	{ measure_memory_32, 2 },
+	{ measure_memory_1024, 2 },
+	{ measure_startup, 2 },
+};
+
+/* When the group's process began. */
+uint64_t process_begun;
+
+/* A group in a process of its own; returns whether all went well. */
+static bool run_group(const struct group *g)
+{
+	pid_t pid;
+	int status;
+
+	fflush(stdout);
+	pid = fork();
+	require(pid >= 0);
+	if (pid) {
+		require(waitpid(pid, &status, 0) == pid);
+		return WIFEXITED(status) && !WEXITSTATUS(status);
+	}
+	process_begun = now_ns();
+	heap_markers(g->markers);
+	heap_init();
+#ifdef HEAP_GOHEAP
+	collector_clock = host_collector(heap);
+#endif
+	g->measure();
+	exit(0);
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	only = argc > 1 ? argv[1] : "*";
+	if (argc > 2)
+		samples = atoi(argv[2]);
+	require(samples > 0 && samples <= MAX_SAMPLES);
+	for (i = 0; i < sizeof(groups) / sizeof(*groups); i++)
+		require(run_group(&groups[i]));
 	return 0;
 }

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
 // What workload.c does, in Go; see there, for arguments too. CPU time is the
-// process's.
+// process's. A third argument is the group that a process of its own measures.
 package main
 
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path"
 	"runtime"
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -98,12 +100,85 @@ func flat(name string) string {
 	return strings.ReplaceAll(name, "/", ":")
 }
 
-func wanted(name string) bool {
-	if len(os.Args) < 2 {
-		return true
+var only = "*"
+
+func matches(patterns, name string) bool {
+	for _, pattern := range strings.Split(patterns, "|") {
+		if match, _ := path.Match(flat(pattern), flat(name)); match {
+			return true
+		}
 	}
-	match, _ := path.Match(flat(os.Args[1]), flat(name))
-	return match
+	return false
+}
+
+func wanted(name string) bool {
+	within, ok := os.LookupEnv("BENCH_ONLY")
+	return matches(only, name) && (!ok || matches(within, name))
+}
+
+func require(c bool) {
+	if !c {
+		panic("something is wrong")
+	}
+}
+
+func report(name string, value float64) {
+	value = max(value, 0.001)
+	fmt.Printf("%s %.3f %.3f\n", name, value, value)
+}
+
+// clocks are CPU and wall time.
+type clocks struct {
+	cpu  float64
+	wall time.Time
+}
+
+func now() clocks {
+	return clocks{cpu(), time.Now()}
+}
+
+func (from clocks) since() (float64, float64) {
+	c := cpu() - from.cpu
+	return c, float64(time.Since(from.wall).Nanoseconds())
+}
+
+// sinceStart is the time in ns, monotonic.
+func sinceStart() int64 {
+	return int64(time.Since(start))
+}
+
+var start = time.Now()
+
+func random64(state *uint64) uint64 {
+	x := *state
+	x ^= x << 13
+	x ^= x >> 7
+	x ^= x << 17
+	*state = x
+	return x
+}
+
+func runThreads(nr int, work func(int)) {
+	var group sync.WaitGroup
+	for i := 1; i < nr; i++ {
+		group.Add(1)
+		go func() {
+			work(i)
+			group.Done()
+		}()
+	}
+	work(0)
+	group.Wait()
+}
+
+func measureOnce(name string, work func()) {
+	if !wanted(name) {
+		return
+	}
+	from := now()
+	work()
+	c, w := from.since()
+	fmt.Printf("%s %.3f %.3f\n", name, c, w)
 }
 
 func measure(name string, work func(int), n int) {
@@ -124,10 +199,7 @@ func measure(name string, work func(int), n int) {
 	fmt.Printf("%s %.3f %.3f\n", name, median(c), median(w))
 }
 
-func main() {
-	if len(os.Args) > 2 {
-		samples, _ = strconv.Atoi(os.Args[2])
-	}
+func measureSmall() {
 	measure("alloc/8", churn8, 1000000)
 	measure("alloc/node", churnNode, 1000000)
 	measure("alloc/32", churnBytes[[32]byte], 500000)
@@ -139,4 +211,49 @@ func main() {
 	measure("tree/16", trees, 10)
 	kept = build(depth)
 	measure("tree/16+16", trees, 10)
+}
+
+var groups = []struct {
+	measure func()
+	threads int
+}{
+	{measureSmall, 1},
+	{measureSizes, 2},
+	{func() { measureRing(1) }, 2},
+	{func() { measureRing(2) }, 2},
+	{func() { measureMarking("1") }, 1},
+	{func() { measureMarking("2") }, 2},
+	{measureTrees, 2},
+	{measureCache, 2},
+	{measureIndex, 2},
+	{measureLarson, 2},
+	{measureTail, 2},
+	{measureSoak, 2},
+	{func() { measureMemory(32) }, 2},
+	{func() { measureMemory(1024) }, 2},
+}
+
+// The parent does nothing but start one process after the other.
+func main() {
+	if len(os.Args) > 1 {
+		only = os.Args[1]
+	}
+	if len(os.Args) > 2 {
+		samples, _ = strconv.Atoi(os.Args[2])
+	}
+	if len(os.Args) > 3 {
+		i, _ := strconv.Atoi(os.Args[3])
+		runtime.GOMAXPROCS(groups[i].threads)
+		groups[i].measure()
+		return
+	}
+	for i := range groups {
+		c := exec.Command(os.Args[0], only, strconv.Itoa(samples), strconv.Itoa(i))
+		c.Stdout = os.Stdout
+		c.Stderr = os.Stderr
+		if err := c.Run(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 }

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Programs that work on text (text.h):
+ *
+ *	cache		a cache of CAPACITY entries that forgets what was used longest
+ *			ago; keys are pairs of words, some asked for much
+ *			more often than others, values are pieces of text; one
+ *			look-up, with what follows if there is nothing
+ *	cache/GOGC/P	the same where the heap may grow by P per cent of what is
+ *			live, thus to 1.3, 2 and 4 times of it
+ *	cache/mmu/...	utilisation in it (mmu.c)
+ *	wordindex	where each word of the text is: one word
+ */
+#include "workload.h"
+#include "text.h"
+
+#define BUCKETS		(1L << 17)
+#define CAPACITY	100000
+#define KEYS		300000ULL
+#define OPS		500000L
+
+struct entry {
+	ref next;
+	ref newer;
+	ref older;
+	ref key;
+	ref value;
+	uint64_t hash;
+	long key_bytes;
+};
+
+/* A word of the index, and a place where it is. */
+struct found {
+	ref next;
+	ref key;
+	ref places;
+	long key_bytes;
+};
+
+struct place {
+	ref next;
+	long word;
+};
+
+static struct type entry_type = { sizeof(struct entry), 5 };
+static struct type found_type = { sizeof(struct found), 3 };
+static struct type place_type = { sizeof(struct place), 1 };
+
+static const struct text *text;
+static ref table, newest, oldest;
+static long nr_entries;
+static uint64_t seed = 1;
+
+/* Never of nil, which the compiler cannot know. */
+static struct entry *entry_at(ref r)
+{
+	if (!r)
+		__builtin_unreachable();
+	return at(r);
+}
+
+static uint64_t hash_of(const char *s, size_t n)
+{
+	uint64_t h = 14695981039346656037ULL;
+
+	while (n--)
+		h = (h ^ (unsigned char)*s++) * 1099511628211ULL;
+	return h;
+}
+
+static ref *bucket_of(uint64_t hash)
+{
+	return (ref *)at(get(&table)) + hash % BUCKETS;
+}
+
+static ref new_text(const char *s, size_t n)
+{
+	ref r = new_bytes(n);
+
+	memcpy(at(r), s, n);
+	return r;
+}
+
+/* Take an entry out of the order of use. */
+static void unlink_entry(ref r)
+{
+	ref newer = get(&entry_at(r)->newer), older = get(&entry_at(r)->older);
+
+	put(newer ? &entry_at(newer)->older : &newest, older);
+	put(older ? &entry_at(older)->newer : &oldest, newer);
+}
+
+static void make_newest(ref r)
+{
+	ref second = get(&newest);
+
+	put(&entry_at(r)->newer, 0);
+	put(&entry_at(r)->older, second);
+	put(second ? &entry_at(second)->newer : &oldest, r);
+	put(&newest, r);
+}
+
+static void forget_oldest(void)
+{
+	ref r = get(&oldest), *place;
+
+	require(r);
+	place = bucket_of(entry_at(r)->hash);
+	while (get(place) != r)
+		place = &entry_at(get(place))->next;
+	put(place, get(&entry_at(r)->next));
+	unlink_entry(r);
+	if (HEAP_FREES) {
+		drop(get(&entry_at(r)->key));
+		drop(get(&entry_at(r)->value));
+		drop(r);
+	}
+	nr_entries--;
+}
+
+static void insert(const char *key, size_t bytes, uint64_t hash)
+{
+	ref r = new_typed(&entry_type), *bucket = bucket_of(hash);
+	size_t from = hash % (text->size - 256);
+
+	entry_at(r)->hash = hash;
+	entry_at(r)->key_bytes = bytes;
+	put(&entry_at(r)->key, new_text(key, bytes));
+	put(&entry_at(r)->value,
+	    new_text(text->bytes + from, 32 + hash / 8 % 200));
+	put(&entry_at(r)->next, get(bucket));
+	put(bucket, r);
+	make_newest(r);
+	if (++nr_entries > CAPACITY)
+		forget_oldest();
+}
+
+static void look_up(const char *key, size_t bytes)
+{
+	uint64_t hash = hash_of(key, bytes);
+	ref r;
+
+	for (r = get(bucket_of(hash)); r; r = get(&entry_at(r)->next))
+		if (entry_at(r)->hash == hash &&
+		    entry_at(r)->key_bytes == bytes &&
+		    !memcmp(at(get(&entry_at(r)->key)), key, bytes))
+			break;
+	if (!r) {
+		insert(key, bytes, hash);
+	} else {
+		unlink_entry(r);
+		make_newest(r);
+	}
+}
+
+/* Key number @i: two words of the text. */
+static size_t make_key(char *key, uint64_t i)
+{
+	const struct word *a = &text->words[i % text->nr_words];
+	const struct word *b = &text->words[i * 31 / 7 % text->nr_words];
+	size_t bytes = a->bytes < 40 ? a->bytes : 40;
+
+	memcpy(key, a->start, bytes);
+	key[bytes++] = ' ';
+	memcpy(key + bytes, b->start, b->bytes < 40 ? b->bytes : 40);
+	return bytes + (b->bytes < 40 ? b->bytes : 40);
+}
+
+static void use_cache(long n)
+{
+	char key[100];
+
+	while (n--) {
+		uint64_t x = random64(&seed) % KEYS;
+
+		/* The product of two: low numbers are much more frequent. */
+		look_up(key, make_key(key, x * (random64(&seed) % KEYS) / KEYS));
+		mmu_tick();
+	}
+}
+
+static void cache_once(long n)
+{
+	use_cache(OPS);
+}
+
+static void fill_cache(void)
+{
+	put(&table, new_refs(BUCKETS));
+	use_cache(OPS);
+}
+
+static void report_cache(const char *name)
+{
+	struct sample from, to;
+
+	if (!wanted(name))
+		return;
+	from = clocks();
+	cache_once(1);
+	to = clocks();
+	printf("%s %.3f %.3f\n", name, (to.cpu - from.cpu) / OPS,
+	       (to.wall - from.wall) / OPS);
+}
+
+static void cache_growth(int percent)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), "cache/GOGC/%d", percent);
+	if (!wanted(name) || !heap_growth(percent))
+		return;
+	heap_collect();
+	report_cache(name);
+}
+
+void measure_cache(void)
+{
+	if (!wanted("cache") && !wanted("cache/GOGC/30") &&
+	    !wanted("cache/mmu/1ms"))
+		return;
+	type_init(&entry_type);
+	text = text_read();
+	fill_cache();
+	report_cache("cache");
+	cache_growth(30);
+	cache_growth(300);
+	cache_growth(100);
+	if (HEAP_COLLECTS && wanted("cache/mmu/1ms")) {
+		mmu_begin();
+		cache_once(1);
+		mmu_report("cache");
+	}
+}
+
+/* The index */
+static ref find_word(const struct word *w)
+{
+	ref *bucket = bucket_of(hash_of(w->start, w->bytes)), r;
+	struct found *f;
+
+	for (r = get(bucket); r; r = get(&f->next)) {
+		f = at(r);
+		if (f->key_bytes == w->bytes &&
+		    !memcmp(at(get(&f->key)), w->start, w->bytes))
+			return r;
+	}
+	r = new_typed(&found_type);
+	f = at(r);
+	f->key_bytes = w->bytes;
+	put(&f->key, new_text(w->start, w->bytes));
+	put(&f->next, get(bucket));
+	put(bucket, r);
+	return r;
+}
+
+static void drop_index(void)
+{
+	ref *buckets = at(get(&table)), r, p, next;
+	long i;
+
+	for (i = 0; i < BUCKETS; i++) {
+		for (r = buckets[i]; r; r = next) {
+			struct found *f = at(r);
+
+			for (p = f->places; p; p = next) {
+				next = ((struct place *)at(p))->next;
+				drop(p);
+			}
+			next = f->next;
+			drop(f->key);
+			drop(r);
+		}
+	}
+	drop(get(&table));
+}
+
+static void index_text(long n)
+{
+	long i;
+
+	for (i = 0; i < n; i++) {
+		long word = i % text->nr_words;
+		struct found *f;
+		ref r;
+
+		if (!word) {
+			if (HEAP_FREES && i)
+				drop_index();
+			put(&table, new_refs(BUCKETS));
+		}
+		f = at(find_word(&text->words[word]));
+		r = new_typed(&place_type);
+		((struct place *)at(r))->word = word;
+		put(&((struct place *)at(r))->next, get(&f->places));
+		put(&f->places, r);
+	}
+	if (HEAP_FREES)
+		drop_index();
+}
+
+void measure_index(void)
+{
+	if (!wanted("wordindex"))
+		return;
+	type_init(&found_type);
+	type_init(&place_type);
+	text = text_read();
+	samples = 1;
+	measure("wordindex", index_text, text->nr_words * 5);
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+)
+
+// What text.c and cache.c do.
+const (
+	buckets  = 1 << 17
+	capacity = 100000
+	keys     = 300000
+	cacheOps = 500000
+)
+
+type cacheEntry struct {
+	next, newer, older *cacheEntry
+	key, value         *byte
+	hash               uint64
+	keyBytes           int
+}
+
+type found struct {
+	next     *found
+	key      *byte
+	places   *place
+	keyBytes int
+}
+
+type place struct {
+	next *place
+	word int
+}
+
+// Said by the linker.
+var textFolder string
+
+var text []byte
+var words [][]byte
+var cacheTable []*cacheEntry
+var indexTable []*found
+var newest, oldest *cacheEntry
+var nrEntries int
+var cacheSeed uint64 = 1
+
+func isLetter(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+func readText() {
+	names, _ := filepath.Glob(textFolder + "/*.rst")
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		require(err == nil)
+		text = append(text, b...)
+	}
+	for i := 0; i < len(text); i++ {
+		start := i
+		for i < len(text) && isLetter(text[i]) {
+			i++
+		}
+		if i > start {
+			words = append(words, text[start:i])
+		}
+	}
+	require(len(words) > 1000)
+}
+
+func hashOf(s []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for _, c := range s {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h
+}
+
+func newText(s []byte) *byte {
+	b := make([]byte, len(s))
+	copy(b, s)
+	return &b[0]
+}
+
+func (r *cacheEntry) unlink() {
+	if r.newer != nil {
+		r.newer.older = r.older
+	} else {
+		newest = r.older
+	}
+	if r.older != nil {
+		r.older.newer = r.newer
+	} else {
+		oldest = r.newer
+	}
+}
+
+func (r *cacheEntry) makeNewest() {
+	r.newer = nil
+	r.older = newest
+	if newest != nil {
+		newest.newer = r
+	} else {
+		oldest = r
+	}
+	newest = r
+}
+
+func forgetOldest() {
+	r := oldest
+	place := &cacheTable[r.hash%buckets]
+	for *place != r {
+		place = &(*place).next
+	}
+	*place = r.next
+	r.unlink()
+	nrEntries--
+}
+
+func insertKey(key []byte, hash uint64) {
+	from := hash % uint64(len(text)-256)
+	r := &cacheEntry{hash: hash, keyBytes: len(key)}
+	r.key = newText(key)
+	r.value = newText(text[from : from+32+hash/8%200])
+	r.next = cacheTable[hash%buckets]
+	cacheTable[hash%buckets] = r
+	r.makeNewest()
+	nrEntries++
+	if nrEntries > capacity {
+		forgetOldest()
+	}
+}
+
+func lookUp(key []byte) {
+	hash := hashOf(key)
+	r := cacheTable[hash%buckets]
+	for ; r != nil; r = r.next {
+		if r.hash == hash && r.keyBytes == len(key) && bytes.Equal(bytesAt(r.key, r.keyBytes), key) {
+			break
+		}
+	}
+	if r == nil {
+		insertKey(key, hash)
+	} else {
+		r.unlink()
+		r.makeNewest()
+	}
+}
+
+func makeKey(key []byte, i uint64) []byte {
+	a := words[i%uint64(len(words))]
+	b := words[i*31/7%uint64(len(words))]
+	key = append(key[:0], a[:min(len(a), 40)]...)
+	key = append(key, ' ')
+	return append(key, b[:min(len(b), 40)]...)
+}
+
+func useCache() {
+	key := make([]byte, 0, 100)
+	for range cacheOps {
+		x := random64(&cacheSeed) % keys
+		key = makeKey(key, x*(random64(&cacheSeed)%keys)/keys)
+		lookUp(key)
+		mmuTick()
+	}
+}
+
+func reportCache(name string) {
+	if !wanted(name) {
+		return
+	}
+	from := now()
+	useCache()
+	c, w := from.since()
+	fmt.Printf("%s %.3f %.3f\n", name, c/cacheOps, w/cacheOps)
+}
+
+func cacheGrowth(percent int) {
+	name := fmt.Sprintf("cache/GOGC/%d", percent)
+	if !wanted(name) {
+		return
+	}
+	debug.SetGCPercent(percent)
+	runtime.GC()
+	reportCache(name)
+}
+
+func measureCache() {
+	if !wanted("cache") && !wanted("cache/GOGC/30") && !wanted("cache/mmu/1ms") {
+		return
+	}
+	readText()
+	cacheTable = make([]*cacheEntry, buckets)
+	useCache()
+	reportCache("cache")
+	cacheGrowth(30)
+	cacheGrowth(300)
+	cacheGrowth(100)
+	if wanted("cache/mmu/1ms") {
+		mmuBegin()
+		useCache()
+		mmuReport("cache")
+	}
+}
+
+func findWord(w []byte) *found {
+	bucket := &indexTable[hashOf(w)%buckets]
+	for r := *bucket; r != nil; r = r.next {
+		if r.keyBytes == len(w) && bytes.Equal(bytesAt(r.key, r.keyBytes), w) {
+			return r
+		}
+	}
+	*bucket = &found{next: *bucket, key: newText(w), keyBytes: len(w)}
+	return *bucket
+}
+
+func indexText(n int) {
+	for i := range n {
+		word := i % len(words)
+		if word == 0 {
+			indexTable = make([]*found, buckets)
+		}
+		f := findWord(words[word])
+		f.places = &place{f.places, word}
+	}
+}
+
+func measureIndex() {
+	if !wanted("wordindex") {
+		return
+	}
+	readText()
+	samples = 1
+	measure("wordindex", indexText, len(words)*5)
+}

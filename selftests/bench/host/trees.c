@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Two well-known benchmarks of collectors, and their utilisation (mmu.c):
+ *
+ *	binarytrees/D	a tree of depth D lives, trees of depth 4, 8 .. D are built,
+ *			visited and dropped, of each as many as have 2^(D + 5)
+ *			nodes together
+ *	gcbench		a tree of depth 18 is built and dropped; one of depth 16 and
+ *			an array of 4 MB live; trees of depth 4, 6 .. 16 are
+ *			built from the top down, and as many from the leaves up
+ *	NAME/mmu/...	utilisation in both
+ */
+#include "workload.h"
+
+#define STRETCH	18
+#define LIVE	16
+#define ARRAY	(4UL << 20)
+
+static ref kept, kept_array;
+
+static struct node *node_at(ref r)
+{
+	return at(r);
+}
+
+static ref build(int depth)
+{
+	ref left = 0, right = 0, r;
+
+	if (depth) {
+		left = build(depth - 1);
+		right = build(depth - 1);
+	}
+	r = new_node();
+	mmu_tick();
+	put(&node_at(r)->left, left);
+	put(&node_at(r)->right, right);
+	return r;
+}
+
+static void populate(ref r, int depth)
+{
+	if (!depth)
+		return;
+	put(&node_at(r)->left, new_node());
+	put(&node_at(r)->right, new_node());
+	mmu_tick();
+	populate(get(&node_at(r)->left), depth - 1);
+	populate(get(&node_at(r)->right), depth - 1);
+}
+
+static long count(ref r)
+{
+	ref left = get(&node_at(r)->left);
+
+	return left ? 1 + count(left) + count(get(&node_at(r)->right)) : 1;
+}
+
+static void drop_tree(ref r)
+{
+	if (get(&node_at(r)->left)) {
+		drop_tree(get(&node_at(r)->left));
+		drop_tree(get(&node_at(r)->right));
+	}
+	drop(r);
+}
+
+/* Visit and drop. */
+static __attribute__((noipa)) void done_with(ref r, int depth)
+{
+	require(count(r) == (2L << depth) - 1);
+	if (HEAP_FREES)
+		drop_tree(r);
+}
+
+static void binarytrees(int max)
+{
+	int depth;
+	long i;
+
+	done_with(build(max + 1), max + 1);
+	put(&kept, build(max));
+	for (depth = 4; depth <= max; depth += 4)
+		for (i = 1L << (max - depth + 4); i; i--)
+			done_with(build(depth), depth);
+	done_with(get(&kept), max);
+	put(&kept, 0);
+}
+
+static void gcbench(void)
+{
+	int depth;
+	long i;
+
+	done_with(build(STRETCH), STRETCH);
+	put(&kept, new_node());
+	populate(get(&kept), LIVE);
+	put(&kept_array, new_zeroed(ARRAY));
+	for (depth = 4; depth <= LIVE; depth += 2) {
+		for (i = 2L << (STRETCH - depth); i; i--) {
+			ref r = new_node();
+
+			populate(r, depth);
+			done_with(r, depth);
+			done_with(build(depth), depth);
+		}
+	}
+	done_with(get(&kept), LIVE);
+	drop(get(&kept_array));
+	put(&kept, 0);
+	put(&kept_array, 0);
+}
+
+static void binarytrees_16(long n)
+{
+	binarytrees(16);
+}
+
+static void binarytrees_18(long n)
+{
+	binarytrees(18);
+}
+
+static void gcbench_once(long n)
+{
+	gcbench();
+}
+
+static void measure_utilisation(const char *name, void (*work)(long n))
+{
+	char text[60];
+
+	snprintf(text, sizeof(text), "%s/mmu/1ms", name);
+	if (!HEAP_COLLECTS || !wanted(text))
+		return;
+	mmu_begin();
+	work(1);
+	mmu_report(name);
+}
+
+void measure_trees(void)
+{
+	measure_once("binarytrees/16", binarytrees_16);
+	measure_once("binarytrees/18", binarytrees_18);
+	measure_once("gcbench", gcbench_once);
+	measure_utilisation("binarytrees", binarytrees_16);
+	measure_utilisation("gcbench", gcbench_once);
+}

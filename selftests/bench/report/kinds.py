@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0
+"""
+What kind of figure it is: that follows from its name and its unit.
+
+  NAME/p50 p90 p99 p99.9 p99.99 max   latency: how long the slowest of so many took
+  NAME/mmu/1ms                        the least share of any such window that the
+                                      program had for itself
+  NAME/heap/64                        NAME with a heap of so many MiB
+  any other                           a time if its unit is one of time, a rate if
+                                      that ends in /s, else a count
+
+Latencies and shares of windows are of the clock on the wall, all others are CPU
+time of all threads, with what the collector takes wherever it runs.
+"""
+
+import math
+import re
+
+PERCENTILE = re.compile(r"(?P<base>.+)/(?:p(?P<x>\d+(?:\.\d+)?)|max)")
+WINDOW = re.compile(r"(?P<base>.+)/mmu/(?P<x>\d+(?:\.\d+)?)(?P<unit>us|ms|s)")
+HEAP = re.compile(r"(?P<base>.+)/heap/(?P<x>\d+(?:\.\d+)?)")
+
+TIMES = {"ns", "us", "ms", "s"}
+WINDOW_MS = {"us": 1e-3, "ms": 1, "s": 1e3}
+
+
+def kind(name, unit):
+    """One of latency, mmu, heap, time, rate, count."""
+    for pattern, what in ((PERCENTILE, "latency"), (WINDOW, "mmu"),
+                          (HEAP, "heap")):
+        if pattern.fullmatch(name):
+            return what
+    if unit.endswith("/s"):
+        return "rate"
+    return "time" if unit.split("/")[0] in TIMES else "count"
+
+
+def clock(name, unit):
+    """Which of a sample's two clocks the figure is about."""
+    return "wall" if kind(name, unit) in ("latency", "mmu") else "cpu"
+
+
+def more_is_better(name, unit):
+    """Whether a larger value is a better one."""
+    return unit.endswith("/s") or kind(name, unit) == "mmu"
+
+
+def machine_counts(name, unit):
+    """Whether a faster machine has another value."""
+    return kind(name, unit) not in ("count", "mmu")
+
+
+def point(name):
+    """The curve that a figure is a point of, and where: (base, x); or None.
+
+    Percentiles lie as far apart as there are digits in them, and the slowest of
+    all one beyond p99.99.
+    """
+    match = PERCENTILE.fullmatch(name)
+    if match:
+        x = match["x"]
+        return match["base"], (5.0 if x is None else
+                               -math.log10(1 - float(x) / 100))
+    match = WINDOW.fullmatch(name)
+    if match:
+        return match["base"], float(match["x"]) * WINDOW_MS[match["unit"]]
+    match = HEAP.fullmatch(name)
+    return (match["base"], float(match["x"])) if match else None

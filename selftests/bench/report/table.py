@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0
+"""
+Results as tables of a terminal.
+"""
+
+from . import environments, kinds, stats
+from .results import OWN
+
+LABEL = 40
+
+EXPLANATION = (
+    "CPU time of all threads, the collector's too; latencies and shares of windows by",
+    "the clock. Under goheap the median and its interval; over best: how many times the",
+    "cheapest heap of the round, a lower bound of what the heap adds to the program;",
+    "under a peer: how many times goheap's its own figure is (~ may as well be 1).",
+    "",
+)
+
+
+def number(value):
+    """Four digits, and no exponent."""
+    if value == 0:
+        return "0"
+    digits = len(f"{abs(value):.0f}") if abs(value) >= 1 else 0
+    return f"{value:.{max(0, min(3, 4 - max(digits, 1)))}f}"
+
+
+def span(estimate):
+    """Its interval, in parentheses if that is not one of 95 %."""
+    if estimate.rounds == 1:
+        return "one run"
+    text = f"{number(estimate.low)}..{number(estimate.high)}"
+    return text if estimate.sure else f"({text})"
+
+
+def factor(value):
+    """A ratio."""
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+
+
+def times(ratio):
+    """The same; ~ if it may as well be 1."""
+    if not ratio:
+        return "-"
+    doubt = "~" if ratio.low <= 1 <= ratio.high > ratio.low else ""
+    return doubt + factor(ratio.median)
+
+
+def shorten(label):
+    """What fits."""
+    return label if len(label) < LABEL else label[:LABEL - 2] + "…"
+
+
+def heading(results):
+    """Where, when, what: lines of text."""
+    doc = results.doc
+    machine = doc["machine"]
+    lines = [
+        f"{environments.title(doc['environment'])}",
+        f"{machine['cpu']}, {machine['cpus']} CPUs"
+        f"{' (a virtual machine)' if machine['virtual'] else ''}, "
+        f"{machine['memory_mib']} MiB, {machine['kernel']}"
+        + (f", governor {machine['governor']}" if machine["governor"] else ""),
+    ]
+    if "guest" in machine:
+        lines.append("guest: " + machine["guest"])
+    lines.append(f"commit {doc['commit']}; " + "; ".join(
+        f"{s['date']}, {s['rounds']} rounds, load {s['load']}"
+        for s in doc["sessions"]))
+    if not stats.rank(results.rounds):
+        lines.append("few rounds: intervals, in parentheses, are all that was seen")
+    if results.crowded():
+        lines.append("the machine had other work to do: figures are noisy")
+    return lines
+
+
+def comparison(results):
+    """Figures that all heaps have."""
+    names = results.shared()
+    if not names:
+        return
+    yield from EXPLANATION
+    yield (f"{'':{LABEL}}{OWN:>8} {'':17}{'over best':>9}"
+           + "".join(f"{peer:>9}" for peer in results.peers))
+    for name in names:
+        mine = results.estimate(OWN, name)
+        yield (f"{shorten(results.label(name)):{LABEL}}"
+               f"{number(mine.median):>8} {span(mine):17}"
+               f"{times(results.overhead(name)):>9}"
+               + "".join(f"{times(results.ratio(peer, name)):>9}"
+                         for peer in results.peers))
+    yield ""
+
+
+def own(results):
+    """Figures that only goheap has."""
+    names = results.own()
+    if not names:
+        return
+    yield f"{'':{LABEL}}{OWN:>8}"
+    for name in names:
+        mine = results.estimate(OWN, name)
+        yield (f"{shorten(results.label(name)):{LABEL}}"
+               f"{number(mine.median):>8} {span(mine)}").rstrip()
+    yield ""
+
+
+def meets(results, name):
+    """Whether a figure is within its target; None if it has none."""
+    target = results.figures[name]["target"]
+    mine = results.estimate(OWN, name)
+    if target is None or not mine:
+        return None
+    if kinds.more_is_better(name, results.unit(name)):
+        return mine.median >= target
+    return mine.median <= target
+
+
+def targets(results):
+    """What has a target, and whether it is met."""
+    rows = [name for name in results.figures
+            if meets(results, name) is not None]
+    if not rows:
+        return
+    yield f"{'':{LABEL}}{OWN:>8} {'target':>12}"
+    for name in rows:
+        up = kinds.more_is_better(name, results.unit(name))
+        bound = f"{'>=' if up else '<='} {results.figures[name]['target']}"
+        yield (f"{shorten(results.label(name)):{LABEL}}"
+               f"{number(results.estimate(OWN, name).median):>8} "
+               f"{bound:>12}  "
+               f"{'met' if meets(results, name) else 'missed'}")
+    yield ""
+
+
+def losses(results):
+    """Where a peer is better, in words."""
+    for name in results.shared():
+        better = results.worse_than(name)
+        if better:
+            yield (f"goheap loses: {results.figures[name]['what']}: " + ", ".join(
+                f"{peer} {factor(ratio.median)}" for peer, ratio in better))
+
+
+def missing(results):
+    """Peers that could not be had."""
+    for heap, reason in results.doc["missing"].items():
+        yield f"missing: {heap}: {reason}"
+
+
+def render(results):
+    """All tables of a document."""
+    lines = heading(results) + [""]
+    for part in (comparison, own, targets, losses, missing):
+        lines += part(results)
+    return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
