@@ -384,7 +384,7 @@ void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c)
  * gh_pace_swept() - nothing is left to sweep
  * @heap: heap
  *
- * Context: may sleep; world not held.
+ * Context: may sleep; world not held; the collector.
  * Return: bytes by which the heap's memory is beyond its limit.
  */
 u64 gh_pace_swept(struct gh_heap *heap)
@@ -393,7 +393,8 @@ u64 gh_pace_swept(struct gh_heap *heap)
 	struct gh_pacer_memory mem;
 	u64 excess = 0;
 
-	down_write(&heap->world);
+	/* Programs go on: they read one word at a time. */
+	down_read(&heap->world);
 	heap->pace.sweeping = false;
 	read_limit(heap);
 	mem = memory_of(heap, heap_live(heap));
@@ -401,7 +402,7 @@ u64 gh_pace_swept(struct gh_heap *heap)
 	gh_pacer_set_memory(p, &mem);
 	if (mem.mapped_ready > p->memory_limit)
 		excess = mem.mapped_ready - p->memory_limit;
-	up_write(&heap->world);
+	up_read(&heap->world);
 	return excess;
 }
 

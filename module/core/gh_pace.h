@@ -11,7 +11,8 @@ struct gh_heap;
 /**
  * struct gh_pace - how a heap keeps to its goal
  * @lock: protects @pacer while objects are being marked, and @limiter; otherwise
- *	@pacer changes with gh_heap.world held for writing
+ *	@pacer changes with gh_heap.world held for writing, or, by the collector
+ *	when it has swept, for reading
  * @pacer: goal, trigger, assist ratio
  * @limiter: share of CPU time that the collector has had
  * @limit: GOMEMLIMIT, S64_MAX for none; that of @pacer may be lower
@@ -22,8 +23,7 @@ struct gh_heap;
  * @idle_ns: CPU time of idle workers in this cycle
  * @worker_ns: CPU time of other workers in this cycle
  * @swept_before: pages that had been swept when this cycle ended
- * @sweeping: not all has been swept since; changes with gh_heap.world held for
- *	writing
+ * @sweeping: not all has been swept since; changes like @pacer
  * @idle_seen: idle time of the CPUs that @limiter knows of
  */
 struct gh_pace {

@@ -199,7 +199,7 @@ void gh_pacer_set_percent(struct gh_pacer *p, s64 percent)
  */
 void gh_pacer_set_limit(struct gh_pacer *p, s64 limit)
 {
-	p->memory_limit = max_t(s64, limit, 0);
+	WRITE_ONCE(p->memory_limit, max_t(s64, limit, 0));
 }
 
 /**

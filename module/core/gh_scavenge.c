@@ -132,7 +132,7 @@ void gh_scavenge_commit(struct gh_heap *heap)
 				    gh_pacer_goal(&heap->pace.pacer),
 				    sc->last_goal);
 	WRITE_ONCE(sc->percent_goal, if_missed(goal, now));
-	goal = gh_scav_limit_goal(heap->pace.pacer.memory_limit);
+	goal = gh_scav_limit_goal(READ_ONCE(heap->pace.pacer.memory_limit));
 	if (goal != GH_SCAV_NO_GOAL)
 		goal = if_missed(goal, now + gh_pace_metadata(heap));
 	WRITE_ONCE(sc->limit_goal, goal);
