@@ -165,13 +165,14 @@ printf '# suite begin static checks\n1..%d\n' "${#checks[@]}" > "$TAP"
 for check in "${checks[@]}"; do
 	nr=$((nr + 1))
 	log=$LOGS/check-$check.log
+	start=$SECONDS
 	# Not in an `if`: there set -e would not hold inside the check.
 	set +e
 	(set -e; "check_$check") > "$log" 2>&1
 	status=$?
 	set -e
 	if [[ $status -eq 0 ]]; then
-		say "$check: ok"
+		say "$check: ok, $((SECONDS - start)) s"
 		printf 'ok %d - %s\n' "$nr" "$check" >> "$TAP"
 	else
 		say "$check: FAILED, the end of $log:"
@@ -179,6 +180,6 @@ for check in "${checks[@]}"; do
 		printf 'not ok %d - %s; see %s\n' "$nr" "$check" "$log" >> "$TAP"
 	fi
 done
-printf '# suite end static checks status 0\n' >> "$TAP"
+printf '# suite end static checks status 0 seconds %s\n' "$SECONDS" >> "$TAP"
 
 "$TOP/scripts/tap.sh" "$TAP"

@@ -8,7 +8,7 @@
 #   tap.sh [-q] LOG...      -q: only the last line
 #
 # A log is cut into suites by "# suite begin NAME" and "# suite end NAME status
-# N". Inside may stand the output of kselftest_harness.h, of KUnit (nested by
+# N", or "... status N seconds N". Inside may stand the output of kselftest_harness.h, of KUnit (nested by
 # indentation; only the leaves are counted) or of any other TAP producer. These
 # count as failures too: a suite without any result, one that does not end, one
 # that ends badly without a failed test, and results that a plan promised and
@@ -60,7 +60,7 @@ function begin_suite(name)
 	delete seen
 }
 
-function end_suite(status,    d)
+function end_suite(status, seconds,    d)
 {
 	if (!in_suite)
 		return
@@ -75,8 +75,9 @@ function end_suite(status,    d)
 	if (suite_passed + suite_failed + suite_skipped == 0)
 		fail("no test results")
 	if (!quiet) {
-		printf "%-52s %5d passed %4d failed %4d skipped\n", \
-			log_name ": " suite, suite_passed, suite_failed, suite_skipped
+		printf "%-52s %5d passed %4d failed %4d skipped%s\n", \
+			log_name ": " suite, suite_passed, suite_failed, suite_skipped, \
+			seconds == "" ? "" : sprintf(" %4d s", seconds)
 		printf "%s", details
 	}
 	in_suite = 0
@@ -94,8 +95,10 @@ function end_suite(status,    d)
 }
 
 /^# suite end / {
-	status = $NF
-	end_suite(status)
+	if ($(NF - 1) == "seconds")
+		end_suite($(NF - 2), $NF)
+	else
+		end_suite($NF)
 	next
 }
 

@@ -23,14 +23,15 @@ mkdir -p "$LOGS"
 # suite LOG NAME COMMAND...: run a command that prints TAP as one suite of a log
 suite()
 {
-	local log=$1 name=$2 status=0
+	local log=$1 name=$2 status=0 start=$SECONDS
 
 	shift 2
 	say "$name"
 	{
 		printf '# suite begin %s\n' "$name"
 		timeout -k 10 900 "$@" 2>&1 || status=$?
-		printf '\n# suite end %s status %s\n' "$name" "$status"
+		printf '\n# suite end %s status %s seconds %s\n' "$name" "$status" \
+			"$((SECONDS - start))"
 	} > "$LOGS/current.tap"
 	cat "$LOGS/current.tap" >> "$log"
 	if [[ $status -ne 0 ]]; then
@@ -43,7 +44,7 @@ suite()
 # step LOG NAME COMMAND...: a command that prints no TAP, as one test
 step()
 {
-	local log=$1 name=$2 output
+	local log=$1 name=$2 output start=$SECONDS
 
 	output=${log%.tap}-${2//[^a-z0-9]/-}.log
 	shift 2
@@ -57,7 +58,8 @@ step()
 			say "$name: FAILED, the end of $output:"
 			tail -n 15 "$output" | cut -c -150 >&2
 		fi
-		printf '# suite end %s status 0\n' "$name"
+		printf '# suite end %s status 0 seconds %s\n' "$name" \
+			"$((SECONDS - start))"
 	} >> "$log"
 }
 
