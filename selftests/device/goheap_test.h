@@ -54,9 +54,11 @@
 /* A word that is no reference of any heap. */
 #define NO_REF		0x0123456789abcdefULL
 
+/* @bias: what makes a reference an address, see heap_ptr() */
 struct heap {
 	int fd;
 	char *base;
+	uintptr_t bias;
 	struct goheap_stack *stack;
 	const struct goheap_status *status;
 	struct goheap_info info;
@@ -270,6 +272,8 @@ static inline int heap_attach(struct heap *h)
 	h->base = map_objects(h->fd, h->info.address_space);
 	if (h->base == MAP_FAILED)
 		return -errno;
+	h->bias = (uintptr_t)h->base -
+		  ((uintptr_t)h->info.tag << GOHEAP_REF_TAG_SHIFT);
 	h->status = map_status(h->fd);
 	if (h->status == MAP_FAILED)
 		return -errno;
@@ -309,9 +313,14 @@ static inline void heap_close(struct heap *h)
 	close(h->fd);
 }
 
+/*
+ * Where an object is. The whole reference goes into the sum: with its offset taken
+ * out first, that could be all that is left of it in a register, which the
+ * collector does not recognise.
+ */
 static inline void *heap_ptr(const struct heap *h, goheap_ref ref)
 {
-	return h->base + (ref & GOHEAP_REF_OFFSET_MASK);
+	return (void *)(h->bias + ref);
 }
 
 /* A word of an object, as the collector would read it. */

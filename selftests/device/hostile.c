@@ -279,21 +279,23 @@ TEST_F(hostile, random_commands)
 
 static void *pull(void *arg)
 {
-	struct heap h = *(struct heap *)arg;
+	const struct heap *h = arg;
+	struct goheap_stack *stack;
+	void *objects;
 	long n = 0;
 
 	while (!atomic_load(&done)) {
-		h.base = map_objects(h.fd, h.info.address_space);
-		if (h.base == MAP_FAILED)
+		objects = map_objects(h->fd, h->info.address_space);
+		if (objects == MAP_FAILED)
 			return (void *)-1L;
-		h.stack = map_stack(h.fd, 64 * KIB);
+		stack = map_stack(h->fd, 64 * KIB);
 		/* The fixture's mapping may hold the attachment or not. */
-		if (h.stack != MAP_FAILED) {
-			h.stack->top = 1000;
-			gh_alloc(h.fd, 64, 0, 500, h.stack->slots, NULL);
-			munmap(h.stack, 64 * KIB);
+		if (stack != MAP_FAILED) {
+			stack->top = 1000;
+			gh_alloc(h->fd, 64, 0, 500, stack->slots, NULL);
+			munmap(stack, 64 * KIB);
 		}
-		munmap(h.base, h.info.address_space);
+		munmap(objects, h->info.address_space);
 		n++;
 	}
 	return (void *)n;
