@@ -437,6 +437,14 @@ static inline __u32 heap_push_many(struct heap *h, __u64 bytes, __u32 layout,
 	return sum;
 }
 
+/* A thread that collects @arg once; NULL if that went well. */
+static inline void *collect_once(void *arg)
+{
+	struct heap *h = arg;
+
+	return gh_collect(h->fd) ? arg : NULL;
+}
+
 /* Is there an allocated object at @ref? */
 static inline bool heap_has(const struct heap *h, goheap_ref ref)
 {
@@ -492,6 +500,14 @@ static inline bool all_bytes(const void *p, unsigned char c, size_t len)
 	const unsigned char *b = p;
 
 	return !len || (b[0] == c && !memcmp(b, b + 1, len - 1));
+}
+
+static inline __u64 now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
 /* xorshift64*: the same numbers in every run. */
