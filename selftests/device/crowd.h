@@ -7,6 +7,9 @@
  * here carries a value and hashes of it, and all threads allocate others with
  * other words in the same places all the time, so a lost one is noticed when it is
  * looked at. In the end the heap has exactly the objects that can be reached.
+ *
+ * What a worker finds first ends it, and nothing of it goes back to where others
+ * would find it, too: the earliest finding is nearest to the cause.
  */
 #ifndef GOHEAP_TEST_CROWD_H
 #define GOHEAP_TEST_CROWD_H
@@ -45,6 +48,28 @@ enum mode {
 	BARE,		/* the same without control pages */
 };
 
+/*
+ * struct finding - what a worker has found wrong first
+ * @why: what with; NULL as long as there is nothing
+ * @ref: the item, or 0
+ * @item: words of it
+ * @payload: what it refers to, or did
+ * @words: words of that, if it is an object
+ * @cycles: collections begun until then
+ * @marking: was another one marking?
+ * @ns: CLOCK_MONOTONIC, which all processes share
+ */
+struct finding {
+	const char *why;
+	goheap_ref ref;
+	__u64 item[ITEM_WORDS];
+	goheap_ref payload;
+	__u64 words[PAYLOAD_WORDS];
+	__u64 cycles;
+	__u32 marking;
+	__u64 ns;
+};
+
 struct worker {
 	struct heap *h;
 	struct shared *s;
@@ -53,19 +78,56 @@ struct worker {
 	__u64 seed;
 	struct mutator m;
 	struct goheap_stack *stack;
-	const char *error;
+	struct finding bad;
 	pthread_t thread;
 };
 
 static inline bool stopped(struct worker *w)
 {
-	return w->error || __atomic_load_n(&w->s->done, __ATOMIC_ACQUIRE);
+	return w->bad.why || __atomic_load_n(&w->s->done, __ATOMIC_ACQUIRE);
 }
 
 static inline void fail(struct worker *w, const char *why)
 {
-	if (!w->error && !w->rude)
-		w->error = why;
+	if (w->bad.why || w->rude)
+		return;
+	w->bad = (struct finding){
+		.why = why,
+		.cycles = heap_cycles(w->h),
+		.marking = heap_marking(w->h),
+		.ns = now_ns(),
+	};
+}
+
+/* The same with what can be seen of an item. */
+static inline void fail_item(struct worker *w, const char *why, goheap_ref ref,
+		      goheap_ref payload)
+{
+	struct finding *f = &w->bad;
+
+	if (f->why || w->rude)
+		return;
+	fail(w, why);
+	f->ref = ref;
+	f->payload = payload;
+	memcpy(f->item, heap_ptr(w->h, ref), sizeof(f->item));
+	if (heap_has(w->h, payload))
+		memcpy(f->words, heap_ptr(w->h, payload), sizeof(f->words));
+}
+
+static inline void print_finding(const struct worker *w)
+{
+	static const char * const modes[] = { "conservative", "precise", "bare" };
+	const struct finding *f = &w->bad;
+
+	fprintf(stderr,
+		"# %s worker, %llu.%09llu s, cycle %llu, marking %u: %s\n"
+		"#   item %#llx: %#llx %#llx %#llx %#llx\n"
+		"#   payload %#llx: %#llx %#llx %#llx %#llx %#llx %#llx\n",
+		modes[w->mode], f->ns / 1000000000, f->ns % 1000000000,
+		f->cycles, f->marking, f->why, f->ref, f->item[0], f->item[1],
+		f->item[2], f->item[3], f->payload, f->words[0], f->words[1],
+		f->words[2], f->words[3], f->words[4], f->words[5]);
 }
 
 static inline void report(struct worker *w, goheap_ref old, goheap_ref ref)
@@ -164,11 +226,10 @@ static inline void check_item(struct worker *w, goheap_ref ref, const char *why)
 	value = *heap_word(w->h, ref, VALUE);
 	payload = __atomic_load_n(heap_word(w->h, ref, PAYLOAD),
 				  __ATOMIC_ACQUIRE);
-	if (*heap_word(w->h, ref, CHECK) != hash(value, 99))
-		fail(w, why);
 	/* Without one while its owner moves it; see move_payload(). */
-	else if (payload && !good_payload(w, payload, value))
-		fail(w, why);
+	if (*heap_word(w->h, ref, CHECK) != hash(value, 99) ||
+	    (payload && !good_payload(w, payload, value)))
+		fail_item(w, why, ref, payload);
 }
 
 static inline goheap_ref make_item(struct worker *w, goheap_ref payload, __u64 value)
@@ -203,9 +264,11 @@ static inline void make_poison(struct worker *w)
 	}
 }
 
-/* Somewhere; an item that finds no place is dropped. */
+/* Somewhere; an item that finds no place, or is bad, is dropped. */
 static inline void put(struct worker *w, goheap_ref ref)
 {
+	if (w->bad.why)
+		return;
 	for (int i = 0; i < 8; i++)
 		if (replace(w, any_slot(w), 0, ref))
 			return;
@@ -291,17 +354,18 @@ static inline void move_payload(struct worker *w)
 
 	if (!ref)
 		return;
+	check_item(w, ref, "an item whose payload is to move");
 	value = *heap_word(w->h, ref, VALUE);
 	payload = *heap_word(w->h, ref, PAYLOAD);
-	if (!payload) {
-		fail(w, "an item without payload");
+	if (!payload)
+		fail_item(w, "an item without payload", ref, 0);
+	if (w->bad.why)
 		return;
-	}
 	keep(w, payload);
 	replace(w, heap_word(w->h, ref, PAYLOAD), payload, 0);
 	linger(w);
 	if (!good_payload(w, payload, value))
-		fail(w, "a payload that only the thread has");
+		fail_item(w, "a payload that only the thread has", ref, payload);
 	other = make_item(w, payload, value);
 	if (!other)
 		return;
@@ -406,9 +470,8 @@ static inline int join_workers(struct worker *w, int nr)
 
 	for (int i = 0; i < nr; i++) {
 		pthread_join(w[i].thread, NULL);
-		if (w[i].error) {
-			fprintf(stderr, "# mode %d: %s\n", w[i].mode,
-				w[i].error);
+		if (w[i].bad.why) {
+			print_finding(&w[i]);
 			bad++;
 		}
 	}
@@ -466,8 +529,12 @@ static inline unsigned long count_items(struct heap *h, struct shared *s)
 		if (!ref)
 			continue;
 		check_item(&w, ref, "an item that is left");
-		if (w.error || !*heap_word(h, ref, PAYLOAD))
+		if (!*heap_word(h, ref, PAYLOAD))
+			fail_item(&w, "an item left without payload", ref, 0);
+		if (w.bad.why) {
+			print_finding(&w);
 			return 0;
+		}
 		n += 2;
 	}
 	return n;

@@ -113,7 +113,7 @@ static void *work_hopping(void *arg)
 		hop(&x);
 		step(&x.w);
 	}
-	shown->error = x.w.error;
+	shown->bad = x.w.bad;
 	for (int i = 0; i < SIDES; i++)
 		gh_range_remove(x.w.h->fd, stacks + i * SIDE_BYTES);
 	mutator_detach(&x.w.m);
