@@ -157,41 +157,63 @@ bench_loop()
 		lacking "the loop on this machine"
 }
 
-# What both guests boot: sets kernel, headers and ko, and what machine that is.
-prepare_guests()
+# prepare KIND: a kernel to boot, and the module for it as ko
+prepare()
 {
-	local answer
-
-	[[ ! ${kernel:-} ]] || return 0
-	build_device
-
-	answer=$("$TOP/scripts/kernel.sh" stock)
-	read -r kernel headers <<< "$answer"
-	machine=$("$TOP/scripts/qemu.sh" -k "$kernel" -w)
-	guest="QEMU $machine, 2 CPUs, 2048 MiB, $(kernel_release "$headers")"
-	ko=$("$TOP/scripts/module.sh" "$headers" 2> "$LOGS/bench-module.log") ||
-		die "the module does not build, see build/logs/bench-module.log"
+	find_kernel "$1" &&
+	ko=$("$TOP/scripts/module.sh" "$KERNEL_DIR" 2> "$LOGS/bench-module-$1.log")
 }
 
-# Boot, show the table as it comes and keep the JSON that is between its lines.
+# boot MACHINE NAME SECONDS MIB WORDS FILE...: a guest with the module and these
+# files; what it prints is kept as NAME.txt
+boot()
+{
+	local machine=$1 name=$2 seconds=$3 memory=$4 words=$5
+
+	shift 5
+	"$TOP/scripts/initramfs.sh" "$BUILD/bench-$name.cpio" "/goheap.ko=$ko" "$@"
+	say "booting $(kernel_release "$KERNEL_DIR"), up to $((seconds / 60)) minutes"
+	"$TOP/scripts/$machine.sh" -k "$KERNEL" -i "$BUILD/bench-$name.cpio" \
+		-l "$LOGS/bench-$name.log" -o "$OUT/$name.txt" -t "$seconds" \
+		-m "$memory" -a "gh_limit=$((seconds - 30)) $words"
+}
+
+# complete NAME SUITE STATUS: did the suite come to its end, and the guest?
+complete()
+{
+	[[ $3 -eq 0 ]] &&
+	grep -aq "^# suite end $2 status 0" "$OUT/$1.txt" && return
+	lacking "the run of $2 is not complete, see build/logs/bench-$1.log"
+	return 1
+}
+
+# measure MACHINE NAME SECONDS MIB PROGRAM: boot it with one of our programs, show
+# its table as it comes and keep the JSON that is between the lines
+measure()
+{
+	local machine=$1 name=$2 seconds=$3 memory=$4 program=$5 status=0
+
+	boot "$machine" "$name" "$seconds" "$memory" \
+		"gh_job=bench GOHEAP_BENCH_JSON=-" "/bench/$program=$OUT/$program" |
+		tr -d '\r' | grep -avE '^([{#]|ok |goheap-guest:)' || status=1
+	tr -d '\r' < "$OUT/$name.txt" | grep -a '^{.*}$' > "$OUT/$name.json" ||
+		status=1
+	complete "$name" "bench/$program" "$status"
+}
+
+# What both guests boot, and what machine that is.
+prepare_guests()
+{
+	build_device
+	prepare stock ||
+		die "the module does not build, see build/logs/bench-module-stock.log"
+	machine=$("$TOP/scripts/qemu.sh" -k "$KERNEL" -w)
+	guest="QEMU $machine, 2 CPUs, 2048 MiB, $(kernel_release "$KERNEL_DIR")"
+}
+
 bench_guest()
 {
-	local status=0
-
-	"$TOP/scripts/initramfs.sh" "$BUILD/bench.cpio" "/goheap.ko=$ko" \
-		"/bench/device=$OUT/device"
-	say "booting $(kernel_release "$headers"), up to 15 minutes"
-	"$TOP/scripts/qemu.sh" -k "$kernel" -i "$BUILD/bench.cpio" \
-		-l "$LOGS/bench.log" -o "$OUT/guest.txt" -t 900 -m 2048 \
-		-a "gh_job=bench gh_limit=870 GOHEAP_BENCH_JSON=-" |
-		tr -d '\r' | grep -avE '^([{#]|ok |goheap-guest:)' || status=1
-	tr -d '\r' < "$OUT/guest.txt" | grep -a '^{.*}$' > "$OUT/guest.json" ||
-		status=1
-	if [[ $status -ne 0 ]] ||
-	   ! grep -aq '^# suite end bench/device status 0' "$OUT/guest.txt"; then
-		lacking "the run in the guest is not complete, see build/logs/bench.log"
-		return
-	fi
+	measure qemu guest 900 2048 device || return 0
 	append=${append:-$guest_kept} add_round "$machine" "$OUT/guest.json" "$guest"
 	guest_kept=1
 }
@@ -217,18 +239,11 @@ bench_heaps()
 		lacking "the heaps in the guest, see build/logs/bench-heaps-build.log"
 		return
 	}
-	"$TOP/scripts/initramfs.sh" "$BUILD/bench-heaps.cpio" "/goheap.ko=$ko" \
+	boot qemu guest-peers 600 2048 "gh_job=heaps heaps_rounds=4 heaps_samples=3" \
 		"/heaps=$OUT/heaps" \
-		"/bench-heaps/compare=$TOP/selftests/bench/guest/compare"
-	say "booting $(kernel_release "$headers"), up to 10 minutes"
-	"$TOP/scripts/qemu.sh" -k "$kernel" -i "$BUILD/bench-heaps.cpio" \
-		-l "$LOGS/bench-heaps.log" -o "$OUT/guest-peers.txt" -t 600 -m 2048 \
-		-a "gh_job=heaps gh_limit=570 heaps_rounds=4 heaps_samples=3" \
+		"/bench-heaps/compare=$TOP/selftests/bench/guest/compare" \
 		> /dev/null || status=1
-	if [[ $status -ne 0 ]] || ! grep -aq \
-	   '^# suite end heaps/compare status 0' "$OUT/guest-peers.txt"; then
-		lacking "the run in the guest is not complete, see build/logs/bench-heaps.log"
-	fi
+	complete guest-peers heaps/compare "$status" || true
 	"$TOP/selftests/bench/host/run.py" "$OUT/host" \
 		--read "$OUT/guest-peers.txt" ${append:+--append} \
 		${guest_kept:+--append} --result "$RESULTS/$machine.json" \
@@ -242,35 +257,14 @@ bench_heaps()
 # The module where it runs at the machine's own speed, on the newest kernel.
 bench_uml()
 {
-	local answer linux folder module status=0
-
-	answer=$("$TOP/scripts/kernel.sh" uml) || {
-		lacking "User-mode Linux, which could not be built"
+	prepare uml || {
+		lacking "User-mode Linux could not be built, or not the module" \
+			"for it, see build/logs/bench-module-uml.log"
 		return
 	}
-	read -r linux folder <<< "$answer"
-	module=$("$TOP/scripts/module.sh" "$folder" \
-		2> "$LOGS/bench-uml-module.log") || {
-		lacking "User-mode Linux, see build/logs/bench-uml-module.log"
-		return
-	}
-	"$TOP/scripts/initramfs.sh" "$BUILD/bench-uml.cpio" "/goheap.ko=$module" \
-		"/bench/latency=$OUT/latency"
-	say "running $(kernel_release "$folder"), up to 5 minutes"
-	"$TOP/scripts/uml.sh" -k "$linux" -i "$BUILD/bench-uml.cpio" \
-		-l "$LOGS/bench-uml.log" -o "$OUT/uml.txt" -t 300 -m 3072 \
-		-a "gh_job=bench gh_limit=290 GOHEAP_BENCH_JSON=-" |
-		tr -d '\r' | grep -avE '^([{#]|ok |goheap-guest:)' || status=1
-	tr -d '\r' < "$OUT/uml.txt" | grep -a '^{.*}$' > "$OUT/uml.json" ||
-		status=1
-	if [[ $status -ne 0 ]] ||
-	   ! grep -aq '^# suite end bench/latency status 0' "$OUT/uml.txt"; then
-		lacking "the run in User-mode Linux is not complete," \
-			"see build/logs/bench-uml.log"
-		return
-	fi
+	measure uml uml 300 3072 latency || return 0
 	add_round uml "$OUT/uml.json" \
-		"User-mode Linux, 2 CPUs, 3072 MiB, $(kernel_release "$folder")"
+		"User-mode Linux, 2 CPUs, 3072 MiB, $(kernel_release "$KERNEL_DIR")"
 }
 
 # figure FILE NAME [MEMBER]: its median, or another member, or nothing

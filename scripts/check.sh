@@ -48,22 +48,22 @@ no_warnings()
 check_build()
 {
 	rm -rf "$BUILD"/*-check
-	no_warnings scripts/module.sh -v check "$HEADERS" W=1 &&
-	no_warnings scripts/module.sh -t -v check "$HEADERS" W=1
+	no_warnings scripts/module.sh -v check "$KERNEL_DIR" W=1 &&
+	no_warnings scripts/module.sh -t -v check "$KERNEL_DIR" W=1
 }
 
 # C=2 has sparse read every file, also those that need no compiling.
 check_sparse()
 {
-	no_warnings scripts/module.sh -v check "$HEADERS" C=2 &&
-	no_warnings scripts/module.sh -t -v check "$HEADERS" C=2
+	no_warnings scripts/module.sh -v check "$KERNEL_DIR" C=2 &&
+	no_warnings scripts/module.sh -t -v check "$KERNEL_DIR" C=2
 }
 
 check_imports()
 {
 	local ko deny bad
 
-	ko=$(scripts/module.sh -v check "$HEADERS" 2>/dev/null) || return 1
+	ko=$(scripts/module.sh -v check "$KERNEL_DIR" 2>/dev/null) || return 1
 	deny=$(grep -v '^#' scripts/imports.deny)
 	bad=$(nm -u "$ko" | awk '{ print $2 }' | grep -xE "$deny") || return 0
 	printf 'exported by Debian only: %s\n' "$bad"
@@ -150,8 +150,7 @@ check_model()
 	scripts/model.sh
 }
 
-stock=$("$TOP/scripts/kernel.sh" stock)
-read -r _ HEADERS <<< "$stock"
+find_kernel stock
 SOURCE=$("$TOP/scripts/kernel.sh" source)
 
 checks=("$@")

@@ -33,6 +33,16 @@ package_version()
 	printf '%s\n' "$version"
 }
 
+# find_kernel KIND: what kernel.sh says, as KERNEL, to boot, and KERNEL_DIR, to
+# build against
+find_kernel()
+{
+	local answer
+
+	answer=$("$TOP/scripts/kernel.sh" "$1") || return
+	read -r KERNEL KERNEL_DIR <<< "$answer"
+}
+
 # The name by which a kernel build folder's modules are told apart. Debian's
 # include/config/kernel.release lacks the package's part of it.
 kernel_release()
@@ -75,12 +85,48 @@ COMPLAINTS+='|detected stalls|self-detected stall|hung task|refcount_t: '
 COMPLAINTS+='|corruption|Bad page state|still has [0-9]* objects|Objects remaining'
 COMPLAINTS+='|invoked oom-killer|page allocation failure'
 
-# judge_guest STATUS SECONDS LOG RESULTS: what came of a guest that ended with
-# STATUS, had so many seconds, and left its kernel log and its results. Ends the
-# script, with the exit statuses that qemu.sh names.
+# guest_options ARGUMENT...: read what qemu.sh and uml.sh are called with into the
+# variables below, and make way for the logs.
+guest_options()
+{
+	local opt
+
+	kernel=
+	initramfs=
+	log=
+	output=
+	seconds=120
+	memory=2048
+	append=
+	shell=
+	which=
+	while getopts k:i:l:o:t:m:a:sw opt; do
+		case $opt in
+		k)	kernel=$OPTARG ;;
+		i)	initramfs=$OPTARG ;;
+		l)	log=$OPTARG ;;
+		o)	output=$OPTARG ;;
+		t)	seconds=$OPTARG ;;
+		m)	memory=$OPTARG ;;
+		a)	append=$OPTARG ;;
+		s)	shell=1 ;;
+		w)	which=1 ;;
+		*)	die "wrong option; see the top of this file" ;;
+		esac
+	done
+	[[ $kernel && ( $which || $initramfs && $log ) ]] ||
+		die "-k, -i and -l are needed"
+	if [[ $log ]]; then
+		mkdir -p "$(dirname "$log")"
+		rm -f "$log" ${output:+"$output"}
+	fi
+}
+
+# judge_guest STATUS: what came of a guest with these options that ended with
+# STATUS. Ends the script, with the exit statuses that qemu.sh names.
 judge_guest()
 {
-	local status=$1 seconds=$2 log=$3 result
+	local status=$1 result
 
 	if [[ $status -eq 124 || $status -eq 137 ]]; then
 		say "FAILED: the guest hung and was killed after $seconds s; log: $log"
@@ -95,7 +141,7 @@ judge_guest()
 		say "FAILED: the machine ended with status $status; log: $log"
 		exit 3
 	fi
-	result=$(tr -d '\r' < "$4" |
+	result=$(tr -d '\r' < "${output:-$log}" |
 		sed -n 's/^goheap-guest: result \([0-9]*\)$/\1/p' | tail -n 1)
 	if [[ ! $result ]]; then
 		say "FAILED: the guest ended without a result; log: $log"

@@ -27,31 +27,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-kernel=
-initramfs=
-log=
-output=
-seconds=120
-memory=2048
-append=
-shell=
-which=
-while getopts k:i:l:o:t:m:a:sw opt; do
-	case $opt in
-	k)	kernel=$OPTARG ;;
-	i)	initramfs=$OPTARG ;;
-	l)	log=$OPTARG ;;
-	o)	output=$OPTARG ;;
-	t)	seconds=$OPTARG ;;
-	m)	memory=$OPTARG ;;
-	a)	append=$OPTARG ;;
-	s)	shell=1 ;;
-	w)	which=1 ;;
-	*)	die "wrong option; see the top of this file" ;;
-	esac
-done
-[[ $kernel && ( $which || $initramfs && $log ) ]] ||
-	die "-k, -i and -l are needed"
+guest_options "$@"
 
 QEMU=qemu-system-x86_64
 command -v "$QEMU" > /dev/null || die "$QEMU not found; run scripts/deps.sh run"
@@ -107,8 +83,6 @@ if [[ $which ]]; then
 	exit
 fi
 
-mkdir -p "$(dirname "$log")"
-rm -f "$log" ${output:+"$output"}
 machine_arguments "$accel"
 ARGS+=(-initrd "$initramfs")
 
@@ -124,14 +98,12 @@ if [[ $output ]]; then
 	ARGS+=(-serial "file:$log"
 	       -chardev "stdio,id=job,signal=off,logfile=$output" -serial chardev:job)
 	CMDLINE+=" gh_out=ttyS1"
-	result_file=$output
 else
 	ARGS+=(-chardev "stdio,id=job,signal=off,logfile=$log" -serial chardev:job)
-	result_file=$log
 fi
 
 status=0
 timeout --foreground -k 5 "$seconds" "$QEMU" "${ARGS[@]}" -append "$CMDLINE" < /dev/null ||
 	status=$?
 
-judge_guest "$status" "$seconds" "$log" "$result_file"
+judge_guest "$status"

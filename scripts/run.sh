@@ -15,14 +15,13 @@ set -euo pipefail
 
 job=${1:-demo}
 
-stock=$("$TOP/scripts/kernel.sh" stock)
-read -r kernel headers <<< "$stock"
+find_kernel stock
 
 say "building the module, the library and the programs"
 log=$BUILD/logs/build-$job.log
 mkdir -p "$BUILD/logs"
 {
-	ko=$("$TOP/scripts/module.sh" "$headers") &&
+	ko=$("$TOP/scripts/module.sh" "$KERNEL_DIR") &&
 	make -C "$TOP/userlib" -j "$JOBS" O="$BUILD/userlib" library examples >&2
 } 2> "$log" || {
 	tail -n 20 "$log" >&2
@@ -76,8 +75,8 @@ case $job in
 demo)
 	add_texts
 	"$TOP/scripts/initramfs.sh" "$BUILD/demo.cpio" "${files[@]}"
-	say "booting $(kernel_release "$headers")"
-	"$TOP/scripts/qemu.sh" -k "$kernel" -i "$BUILD/demo.cpio" \
+	say "booting $(kernel_release "$KERNEL_DIR")"
+	"$TOP/scripts/qemu.sh" -k "$KERNEL" -i "$BUILD/demo.cpio" \
 		-l "$BUILD/logs/run.log" -t 300 -a "gh_job=demo"
 	say "all was right; the log is build/logs/run.log"
 	;;
@@ -87,9 +86,9 @@ cache)
 	seconds=${CACHE_SECONDS:-60}
 	high=${CACHE_HIGH:-2048}
 	"$TOP/scripts/initramfs.sh" "$BUILD/cache.cpio" "${files[@]}"
-	say "booting $(kernel_release "$headers"), $seconds seconds and some more"
+	say "booting $(kernel_release "$KERNEL_DIR"), $seconds seconds and some more"
 	status=0
-	"$TOP/scripts/qemu.sh" -k "$kernel" -i "$BUILD/cache.cpio" \
+	"$TOP/scripts/qemu.sh" -k "$KERNEL" -i "$BUILD/cache.cpio" \
 		-l "$BUILD/logs/cache.log" -o "$BUILD/logs/cache.guest.txt" \
 		-t $((seconds * 2 + 180)) -m $((high + 1024)) \
 		-a "gh_job=cache$(cache_settings)" |
@@ -104,7 +103,7 @@ shell)
 		files+=("/selftests=$BUILD/selftests")
 	fi
 	"$TOP/scripts/initramfs.sh" "$BUILD/shell.cpio" "${files[@]}"
-	"$TOP/scripts/qemu.sh" -s -k "$kernel" -i "$BUILD/shell.cpio" \
+	"$TOP/scripts/qemu.sh" -s -k "$KERNEL" -i "$BUILD/shell.cpio" \
 		-l "$BUILD/logs/shell.log" -a "gh_job=shell quiet"
 	;;
 *)

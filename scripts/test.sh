@@ -83,12 +83,13 @@ device_programs()
 	echo library library-cache library-cpp
 }
 
-# build LOG KERNEL_DIR: modules and device selftests for one kernel. A step
-# that fails is a failed test, and the guest then reports what is missing.
+# build LOG: modules and device selftests for one kernel. A step that fails is a
+# failed test, and the guest then reports what is missing.
 build()
 {
-	step "$1" "build the module" "$TOP/scripts/module.sh" "$2"
-	step "$1" "build the module with tests" "$TOP/scripts/module.sh" -t "$2"
+	step "$1" "build the module" "$TOP/scripts/module.sh" "$KERNEL_DIR"
+	step "$1" "build the module with tests" \
+		"$TOP/scripts/module.sh" -t "$KERNEL_DIR"
 	step "$1" "build the device selftests" make -s -C "$TOP/selftests/device" \
 		-j "$JOBS" O="$BUILD/selftests" \
 		KSELFTEST_INC="$("$TOP/scripts/kernel.sh" source)/tools/testing/selftests"
@@ -97,15 +98,15 @@ build()
 		device-test
 }
 
-# guest NAME KERNEL KERNEL_DIR JOBS SECONDS MIB: boot, take the results, judge
+# guest NAME JOBS SECONDS MIB: boot, take the results, judge
 guest()
 {
-	local name=$1 kernel=$2 dir=$3 jobs=$4 seconds=$5 memory=$6
-	local log=$LOGS/$name.tap release status=0 program append="gh_job=$4"
+	local name=$1 jobs=$2 seconds=$3 memory=$4
+	local log=$LOGS/$name.tap release status=0 program append="gh_job=$2"
 	local -a files=()
 	local machine=qemu
 
-	release=$(kernel_release "$dir")
+	release=$(kernel_release "$KERNEL_DIR")
 	if [[ -f $BUILD/$release/goheap.ko ]]; then
 		files+=("/goheap.ko=$BUILD/$release/goheap.ko")
 	fi
@@ -130,7 +131,7 @@ guest()
 
 	say "$name: booting $release"
 	"$TOP/scripts/initramfs.sh" "$BUILD/$name.cpio" "${files[@]}"
-	"$TOP/scripts/$machine.sh" -k "$kernel" -i "$BUILD/$name.cpio" \
+	"$TOP/scripts/$machine.sh" -k "$KERNEL" -i "$BUILD/$name.cpio" \
 		-l "$LOGS/$name.log" -o "$LOGS/$name.guest.tap" \
 		-t "$seconds" -m "$memory" -a "$append" || status=$?
 
@@ -177,52 +178,26 @@ all_ran()
 	} >> "$LOGS/$name.tap"
 }
 
-stock()
+# device NAME SECONDS MIB: the device and the module's suites on the kernel of
+# that name
+device()
 {
-	local kernel dir answer
+	local name=$1
 
-	answer=$("$TOP/scripts/kernel.sh" stock)
-	read -r kernel dir <<< "$answer"
-	: > "$LOGS/stock.tap"
-	build "$LOGS/stock.tap" "$dir"
-	guest stock "$kernel" "$dir" unit,device 600 2048
-	all_ran stock
-}
-
-debug()
-{
-	local kernel dir answer
-
-	answer=$("$TOP/scripts/kernel.sh" debug)
-	read -r kernel dir <<< "$answer"
-	: > "$LOGS/debug.tap"
-	build "$LOGS/debug.tap" "$dir"
-	guest debug "$kernel" "$dir" unit,device 1500 1024
-	all_ran debug
-}
-
-uml()
-{
-	local kernel dir answer
-
-	answer=$("$TOP/scripts/kernel.sh" uml)
-	read -r kernel dir <<< "$answer"
-	: > "$LOGS/uml.tap"
-	build "$LOGS/uml.tap" "$dir"
-	guest uml "$kernel" "$dir" unit,device 1500 2048
-	all_ran uml
+	: > "$LOGS/$name.tap"
+	find_kernel "$name"
+	build "$LOGS/$name.tap"
+	guest "$name" unit,device "$2" "$3"
+	all_ran "$name"
 }
 
 kunit()
 {
-	local kernel dir answer
-
-	answer=$("$TOP/scripts/kernel.sh" debug)
-	read -r kernel dir <<< "$answer"
 	: > "$LOGS/kunit.tap"
+	find_kernel debug
 	step "$LOGS/kunit.tap" "build the module with tests" \
-		"$TOP/scripts/module.sh" -t "$dir"
-	guest kunit "$kernel" "$dir" unit 300 1024
+		"$TOP/scripts/module.sh" -t "$KERNEL_DIR"
+	guest kunit unit 300 1024
 }
 
 parts=("$@")
@@ -233,14 +208,14 @@ fi
 logs=()
 for part in "${parts[@]}"; do
 	case $part in
-	host|stock|debug|uml|kunit)
-		"$part"
-		logs+=("$LOGS/$part.tap")
-		;;
-	*)
-		die "unknown part $part"
-		;;
+	host)	host ;;
+	stock)	device stock 600 2048 ;;
+	debug)	device debug 1500 1024 ;;
+	uml)	device uml 1500 2048 ;;
+	kunit)	kunit ;;
+	*)	die "unknown part $part" ;;
 	esac
+	logs+=("$LOGS/$part.tap")
 done
 
 say "logs are in $LOGS"

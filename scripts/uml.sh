@@ -7,7 +7,7 @@
 #   uml.sh -k LINUX -i INITRAMFS -l LOG [-o OUTPUT] [-t SECONDS] [-m MIB]
 #          [-a APPEND] [-s]
 #
-# Options, and exit status, are those of qemu.sh.
+# Options, without -w, and exit status are those of qemu.sh.
 #
 # The kernel is a program of this machine, so it and the programs in it compute
 # at the machine's own speed, and kernel threads run on two processors. What
@@ -18,31 +18,8 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-kernel=
-initramfs=
-log=
-output=
-seconds=120
-memory=2048
-append=
-shell=
-while getopts k:i:l:o:t:m:a:s opt; do
-	case $opt in
-	k)	kernel=$OPTARG ;;
-	i)	initramfs=$OPTARG ;;
-	l)	log=$OPTARG ;;
-	o)	output=$OPTARG ;;
-	t)	seconds=$OPTARG ;;
-	m)	memory=$OPTARG ;;
-	a)	append=$OPTARG ;;
-	s)	shell=1 ;;
-	*)	die "wrong option; see the top of this file" ;;
-	esac
-done
-[[ $kernel && $initramfs && $log ]] || die "-k, -i and -l are needed"
-
-mkdir -p "$(dirname "$log")"
-rm -f "$log" ${output:+"$output"}
+guest_options "$@"
+[[ ! $which ]] || die "-w is for qemu.sh"
 
 # Sockets and the like of the running instance; gone with it.
 state=$(mktemp -d)
@@ -64,10 +41,8 @@ if [[ $shell ]]; then
 fi
 
 ARGS+=("con0=null,fd:1")
-result_file=$log
 if [[ $output ]]; then
 	ARGS+=("ssl1=null,fd:3" gh_out=ttyS1)
-	result_file=$output
 fi
 
 # It waits for its lines to take what it writes, which it cannot do for a file:
@@ -78,4 +53,4 @@ status=0
 		3>&1 > >(cat > "$log") 2>&1 < /dev/null || status=$?
 } > >(tee ${output:+"$output"})
 wait
-judge_guest "$status" "$seconds" "$log" "$result_file"
+judge_guest "$status"
