@@ -56,6 +56,7 @@
 
 #define REPORT_BYTES	(64UL << 10)	/* scanned before it is told */
 #define PREFETCH_MAX	16	/* objects of a word prefetched at once */
+#define RUN		4	/* roots looked at together */
 #define RESCHED_WORDS	65536	/* words of a large object between breaks */
 #define OBLET_BYTES	(128UL << 10)	/* scanned at a time, as in Go */
 #define GH_BLOCK_BYTES	512UL	/* 64 words, as many as a mask word covers */
@@ -610,10 +611,16 @@ void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
 		struct gh_span *s;
 		u64 off;
 
-		/* Most of what is looked at. */
+		/* Most of what is looked at comes in runs. */
+		while (i + RUN < nr && !(words[i] | words[i + 1] |
+					 words[i + 2] | words[i + 3]))
+			i += RUN;
 		if (!words[i])
 			continue;
+		/* And most of the rest leads elsewhere. */
 		off = offset_of(m, words[i], windows, nr_windows);
+		if (off == GH_MAX_ASPACE)
+			continue;
 		s = find_span(m, off);
 		if (s && mark_slot(m, s, off))
 			m->nr_roots++;

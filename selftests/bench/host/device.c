@@ -284,6 +284,9 @@ static int cmd_cycle(struct host_heap *hh, void *arg)
 		.nr_cpus = c.nr_cpus,
 		.cpu_permille = c.cpu_permille,
 		.reason = c.reason,
+		.assist_ns = c.assist_ns,
+		.idle_ns = c.idle_ns,
+		.scanned_objs = c.scanned_objs,
 	};
 	return 0;
 }

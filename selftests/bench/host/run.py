@@ -213,7 +213,7 @@ def find_peers(folder, missing, here):
         peers.append(Peer("Go", program("go"), go_version(program("go")),
                           GOMAXPROCS="1"))
         if here:
-            peers.append(Peer("Go, old marker", program("go-old"),
+            peers.append(Peer("Go-old", program("go-old"),
                               go_version(program("go-old")), GOMAXPROCS="1",
                               BENCH_ONLY="mark/*"))
     else:
