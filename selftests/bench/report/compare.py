@@ -25,7 +25,7 @@ from .results import OWN, SAME_MACHINE, Refused
 THRESHOLD = 0.05
 
 # Less than that is nobody's doing.
-RESOLUTION = {"ns": 0.1, "us": 0.1}
+RESOLUTION = {"ns": 0.1}
 
 REGRESSED = "REGRESSED"
 IMPROVED = "improved"
@@ -174,7 +174,7 @@ class Comparison:
             yield (f"{'':{table.LABEL}}{'base':>8} {'':17}{'now':>8} {'':17}"
                    f"{'change':>9}")
         for c in moved:
-            yield (f"{table.shorten(c.label):{table.LABEL}}"
+            yield (f"{table.shorten(c.label)}"
                    f"{table.number(c.base.median):>8} {table.span(c.base):17}"
                    f"{table.number(c.new.median):>8} {table.span(c.new):17}"
                    f"{c.percent:>+8.1f}%  {c.verdict}")

@@ -351,7 +351,7 @@ class Words(unittest.TestCase):
     def test_numbers(self):
         """Four digits."""
         for value, text in ((0, "0"), (0.4885, "0.488"), (2.3456, "2.346"),
-                            (302.686, "302.7"), (4567.8, "4568"),
+                            (9.76, "9.760"), (302.686, "302.7"), (4567.8, "4568"),
                             (123456, "123456")):
             self.assertEqual(table.number(value), text)
 
