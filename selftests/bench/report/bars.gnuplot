@@ -7,8 +7,7 @@
 
 set datafile separator "\t"
 set datafile missing "-"
-set terminal svg size (rows > 14 ? 70 * rows : 1000),420 \
-	font "sans,12" background "white" name "bars"
+set terminal svg size 1000,420 font "sans,12" background "white" name "bars"
 set output svg
 set logscale y
 set ytics (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, \

@@ -12,7 +12,7 @@ A machine is not equally fast at all times, least of all one that others use too
 The peers have not changed: what all of them take more in a round is the machine's.
 So a time is taken as a multiple of theirs in the same round: of the geometric mean
 over all peers that both results have in the same version, of the same figure if
-they have it, else of all of their figures. That is what makes results of different
+any has it, else of all of their figures. That is what makes results of different
 machines comparable at all; where there are no peers, times of different machines
 are not compared.
 """
@@ -25,7 +25,7 @@ from .results import OWN, SAME_MACHINE, Refused
 THRESHOLD = 0.05
 
 # Less than that is nobody's doing.
-RESOLUTION = {"ns": 0.1, "us": 0.1}
+RESOLUTION = {"ns": 0.1}
 
 REGRESSED = "REGRESSED"
 IMPROVED = "improved"
@@ -57,14 +57,13 @@ def common_peers(base, new):
             versions[0].get(peer) == versions[1].get(peer)]
 
 
-def slowness(results, figures, peers, clock):
-    """How long the peers took: one value per round, of those in which all ran."""
+def slowness(results, measures, clock):
+    """How long these figures of peers took: one value per round that has all."""
     columns = []
-    for figure in figures:
+    for peer, figure in measures:
         rate = kinds.kind(figure, results.unit(figure)) == "rate"
-        for peer in peers:
-            samples = results.samples(peer, figure, clock)
-            columns.append([1 / v if v and rate else v for v in samples])
+        columns.append([1 / v if v and rate else v
+                        for v in results.samples(peer, figure, clock)])
     return [None if None in values else stats.geometric_mean(values)
             for values in zip(*columns)]
 
@@ -87,20 +86,20 @@ class Comparison:
                 self.look(name)
 
     def measures(self, name):
-        """The figures of peers by which a figure is measured."""
-        def has(figure):
-            return (self.peers and figure in self.new.figures and
+        """The peers' figures by which a figure is measured: (peer, figure)"""
+        def of(figure):
+            if (figure not in self.new.figures or
                     kinds.kind(figure, self.base.unit(figure))
-                    in ("time", "rate", "heap") and
-                    all(results.samples(peer, figure)
-                        for results in (self.base, self.new)
-                        for peer in self.peers))
+                    not in ("time", "rate", "heap")):
+                return []
+            return [(peer, figure) for peer in self.peers
+                    if self.base.samples(peer, figure) and
+                    self.new.samples(peer, figure)]
 
         if not kinds.machine_counts(name, self.base.unit(name)):
             return []
-        if has(name):
-            return [name]
-        return [figure for figure in self.base.shared() if has(figure)]
+        return of(name) or [pair for figure in self.base.shared()
+                            for pair in of(figure)]
 
     def look(self, name):
         """Compare one figure, or say why not."""
@@ -134,8 +133,7 @@ class Comparison:
         unit = results.unit(name)
         samples = results.samples(OWN, name)
         if measures:
-            slow = slowness(results, measures, self.peers,
-                            kinds.clock(name, unit))
+            slow = slowness(results, measures, kinds.clock(name, unit))
             if kinds.kind(name, unit) == "rate":
                 slow = [1 / v if v else None for v in slow]
             samples = stats.quotients(samples, slow)
@@ -174,7 +172,7 @@ class Comparison:
             yield (f"{'':{table.LABEL}}{'base':>8} {'':17}{'now':>8} {'':17}"
                    f"{'change':>9}")
         for c in moved:
-            yield (f"{table.shorten(c.label):{table.LABEL}}"
+            yield (f"{table.shorten(c.label)}"
                    f"{table.number(c.base.median):>8} {table.span(c.base):17}"
                    f"{table.number(c.new.median):>8} {table.span(c.new):17}"
                    f"{c.percent:>+8.1f}%  {c.verdict}")

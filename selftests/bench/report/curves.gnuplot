@@ -21,7 +21,7 @@ if (kind eq "latency") {
 }
 if (kind eq "mmu") {
 	set logscale x
-	set yrange [0:1]
+	set yrange [0:(ylabel eq "%" ? 100 : 1)]
 }
 if (kind eq "heap") {
 	set logscale x 2

@@ -5,7 +5,7 @@ What kind of figure it is: that follows from its name and its unit.
   NAME/p50 p90 p99 p99.9 p99.99 max   latency: how long the slowest of so many took
   NAME/mmu/1ms                        the least share of any such window that the
                                       program had for itself
-  NAME/heap/64                        NAME with a heap of so many MiB
+  NAME/GOGC/100                       NAME with that GOGC: a curve over heap sizes
   any other                           a time if its unit is one of time, a rate if
                                       that ends in /s, else a count
 
@@ -18,7 +18,7 @@ import re
 
 PERCENTILE = re.compile(r"(?P<base>.+)/(?:p(?P<x>\d+(?:\.\d+)?)|max)")
 WINDOW = re.compile(r"(?P<base>.+)/mmu/(?P<x>\d+(?:\.\d+)?)(?P<unit>us|ms|s)")
-HEAP = re.compile(r"(?P<base>.+)/heap/(?P<x>\d+(?:\.\d+)?)")
+HEAP = re.compile(r"(?P<base>.+)/GOGC/(?P<x>\d+)")
 
 TIMES = {"ns", "us", "ms", "s"}
 WINDOW_MS = {"us": 1e-3, "ms": 1, "s": 1e3}
@@ -54,7 +54,7 @@ def point(name):
     """The curve that a figure is a point of, and where: (base, x); or None.
 
     Percentiles lie as far apart as there are digits in them, and the slowest of
-    all one beyond p99.99.
+    all one beyond p99.99. A GOGC of 100 is a heap twice as large as what is live.
     """
     match = PERCENTILE.fullmatch(name)
     if match:
@@ -65,4 +65,4 @@ def point(name):
     if match:
         return match["base"], float(match["x"]) * WINDOW_MS[match["unit"]]
     match = HEAP.fullmatch(name)
-    return (match["base"], float(match["x"])) if match else None
+    return (match["base"], 1 + int(match["x"]) / 100) if match else None

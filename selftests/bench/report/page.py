@@ -73,7 +73,7 @@ def machine(results):
              for name, value in doc["machine"].items()]
     body += [(f"version of {name}", value)
              for name, value in doc["versions"].items()]
-    body += [("measured", f"{s['date']}, {s['rounds']} rounds, load at the start "
+    body += [("measured", f"{s['date']}, rounds: {s['rounds']}, load at the start "
               f"{s['load']}") for s in doc["sessions"]]
     return "<table>" + "".join(
         f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>"

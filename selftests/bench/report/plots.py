@@ -16,12 +16,16 @@ from .results import OWN
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
+# Figures in one plot of bars.
+HANDFUL = 12
+
 # Kind of curve: what it shows, and what is along the x axis
 CURVES = {
     "latency": ("how long it takes", "so many take no longer"),
     "mmu": ("share of the worst window that the program has for itself",
             "length of the window, ms"),
-    "heap": ("what a larger heap saves", "size of the heap, MiB"),
+    "heap": ("what a larger heap saves",
+             "size of the heap, as a multiple of what is live"),
 }
 
 
@@ -63,15 +67,17 @@ def better(results, peer, name):
 
 
 def bars(results):
-    """The ratios, or nothing."""
+    """The ratios, a handful of figures in each plot."""
     names = [name for name in results.shared()
              if kinds.kind(name, results.unit(name)) in ("time", "rate", "count")]
-    if names:
+    for first in range(0, len(names), HANDFUL):
+        some = names[first:first + HANDFUL]
         lines = [row(name, [better(results, peer, name)
-                            for peer in results.peers]) for name in names]
-        yield Plot("ratios", "Ratios: above 1 goheap is better", "bars",
+                            for peer in results.peers]) for name in some]
+        yield Plot(f"ratios-{first // HANDFUL + 1}",
+                   "Ratios: above 1 goheap is better", "bars",
                    "\n".join(lines) + "\n",
-                   {"peers": words(results.peers), "rows": len(names)})
+                   {"peers": words(results.peers), "rows": len(some)})
 
 
 def groups(results):

@@ -6,7 +6,9 @@ Results as tables of a terminal.
 from . import environments, kinds, stats
 from .results import OWN
 
+# What a figure is takes so much, beside those of other heaps and alone.
 LABEL = 40
+LONG_LABEL = 68
 
 EXPLANATION = (
     "CPU time of all threads, the collector's too; latencies and shares of windows by",
@@ -21,8 +23,7 @@ def number(value):
     """Four digits, and no exponent."""
     if value == 0:
         return "0"
-    digits = len(f"{abs(value):.0f}") if abs(value) >= 1 else 0
-    return f"{value:.{max(0, min(3, 4 - max(digits, 1)))}f}"
+    return f"{value:.{max(0, 4 - len(str(int(abs(value)))))}f}"
 
 
 def span(estimate):
@@ -46,9 +47,9 @@ def times(ratio):
     return doubt + factor(ratio.median)
 
 
-def shorten(label):
-    """What fits."""
-    return label if len(label) < LABEL else label[:LABEL - 2] + "…"
+def shorten(label, width=LABEL):
+    """What fits, and blanks."""
+    return (label if len(label) < width else label[:width - 2] + "…").ljust(width)
 
 
 def heading(results):
@@ -65,7 +66,7 @@ def heading(results):
     if "guest" in machine:
         lines.append("guest: " + machine["guest"])
     lines.append(f"commit {doc['commit']}; " + "; ".join(
-        f"{s['date']}, {s['rounds']} rounds, load {s['load']}"
+        f"{s['date']}, rounds: {s['rounds']}, load {s['load']}"
         for s in doc["sessions"]))
     if not stats.rank(results.rounds):
         lines.append("few rounds: intervals, in parentheses, are all that was seen")
@@ -84,7 +85,7 @@ def comparison(results):
            + "".join(f"{peer:>9}" for peer in results.peers))
     for name in names:
         mine = results.estimate(OWN, name)
-        yield (f"{shorten(results.label(name)):{LABEL}}"
+        yield (f"{shorten(results.label(name))}"
                f"{number(mine.median):>8} {span(mine):17}"
                f"{times(results.overhead(name)):>9}"
                + "".join(f"{times(results.ratio(peer, name)):>9}"
@@ -97,11 +98,11 @@ def own(results):
     names = results.own()
     if not names:
         return
-    yield f"{'':{LABEL}}{OWN:>8}"
+    yield f"{'':{LONG_LABEL}}{OWN:>8}"
     for name in names:
         mine = results.estimate(OWN, name)
-        yield (f"{shorten(results.label(name)):{LABEL}}"
-               f"{number(mine.median):>8} {span(mine)}").rstrip()
+        yield (f"{shorten(results.label(name), LONG_LABEL)}"
+               f"{number(mine.median):>8} {span(mine)}")
     yield ""
 
 
@@ -122,11 +123,11 @@ def targets(results):
             if meets(results, name) is not None]
     if not rows:
         return
-    yield f"{'':{LABEL}}{OWN:>8} {'target':>12}"
+    yield f"{'':{LONG_LABEL}}{OWN:>8} {'target':>12}"
     for name in rows:
         up = kinds.more_is_better(name, results.unit(name))
         bound = f"{'>=' if up else '<='} {results.figures[name]['target']}"
-        yield (f"{shorten(results.label(name)):{LABEL}}"
+        yield (f"{shorten(results.label(name), LONG_LABEL)}"
                f"{number(results.estimate(OWN, name).median):>8} "
                f"{bound:>12}  "
                f"{'met' if meets(results, name) else 'missed'}")

@@ -121,7 +121,7 @@ class Kinds(unittest.TestCase):
                 ("entries/8", "", "count"), ("rss", "MiB", "count"),
                 ("touch", "faults", "count"), ("call", "ns/call", "time"),
                 ("pause/p99.9", "ns", "latency"), ("pause/max", "us", "latency"),
-                ("tree/mmu/10ms", "", "mmu"), ("tree/heap/64", "ms", "heap")):
+                ("tree/mmu/10ms", "", "mmu"), ("tree/GOGC/50", "ms", "heap")):
             self.assertEqual(kinds.kind(name, unit), kind, name)
 
     def test_point(self):
@@ -129,7 +129,7 @@ class Kinds(unittest.TestCase):
         self.assertEqual(kinds.point("a/b/max"), ("a/b", 5))
         self.assertAlmostEqual(kinds.point("a/p99.9")[1], 3)
         self.assertEqual(kinds.point("a/mmu/500us"), ("a", 0.5))
-        self.assertEqual(kinds.point("a/heap/96"), ("a", 96))
+        self.assertEqual(kinds.point("a/GOGC/50"), ("a", 1.5))
         self.assertIsNone(kinds.point("alloc/8"))
 
     def test_better(self):
@@ -320,6 +320,19 @@ class Compare(unittest.TestCase):
         new.doc["versions"]["Go"] = "2.0"
         self.assertEqual(set(verdicts(document(), new).values()), {SAME})
 
+    def test_some_peers(self):
+        """What only some peers can do is measured by those."""
+        def slow_marker(seed, speed):
+            results = document(seed=seed)
+            del results.doc["samples"]["glibc"]["tree/16"]
+            for heap in (OWN, "Go"):
+                both = results.doc["samples"][heap]["tree/16"]
+                both["cpu"] = [v * speed for v in both["cpu"]]
+            return results
+
+        found = verdicts(slow_marker(1, 1), slow_marker(2, 1.5))
+        self.assertEqual(found["tree/16"], SAME)
+
     def test_not_measured(self):
         """A figure that is gone is named."""
         new = document(seed=2)
@@ -351,7 +364,7 @@ class Words(unittest.TestCase):
     def test_numbers(self):
         """Four digits."""
         for value, text in ((0, "0"), (0.4885, "0.488"), (2.3456, "2.346"),
-                            (302.686, "302.7"), (4567.8, "4568"),
+                            (9.76, "9.760"), (302.686, "302.7"), (4567.8, "4568"),
                             (123456, "123456")):
             self.assertEqual(table.number(value), text)
 
@@ -366,12 +379,27 @@ class Words(unittest.TestCase):
             self.assertAlmostEqual(float(line.split("\t")[1]), 2, delta=0.1)
         self.assertEqual(list(plots.curves(document())), [])
 
+    def test_many_bars(self):
+        """In several plots, each figure in one of them."""
+        results = document(rounds=1)
+        names = [f"sizes/{size}" for size in range(30)]
+        for name in names:
+            results.describe(name, name, "ns")
+        results.add_round({heap: {name: (1, 1) for name in names}
+                           for heap in results.heaps})
+        found = list(plots.bars(results))
+        self.assertEqual([plot.name for plot in found],
+                         ["ratios-1", "ratios-2", "ratios-3"])
+        self.assertEqual([line.split("\t")[0] for plot in found
+                          for line in plot.data.splitlines()],
+                         [*TIMES, "churn", *names])
+
     def test_curves(self):
         """Points of a curve are in the order of x, heaps in blocks."""
         results = Results.new("host", {})
         names = {"pause/max": 9, "pause/p50": 1, "pause/p99": 5,
                  "tree/mmu/10ms": 0.5, "tree/mmu/1ms": 0.1,
-                 "tree/heap/64": 3, "tree/heap/256": 2, "alone/p50": 1}
+                 "tree/GOGC/300": 2, "tree/GOGC/100": 3, "alone/p50": 1}
         for name in names:
             results.describe(name, name, "" if "mmu" in name else "us")
         results.begin_session()
@@ -384,7 +412,7 @@ class Words(unittest.TestCase):
         self.assertEqual(len(blocks), 2)
         self.assertEqual([line.split("\t")[1] for line in
                           blocks[0].split("\n")], ["1", "5", "9"])
-        self.assertEqual(found["heap-tree"].data.split("\t")[0], "64")
+        self.assertEqual(found["heap-tree"].data.split("\t")[:2], ["2", "3"])
         self.assertEqual(found["mmu-tree"].data.split("\t")[:2], ["1", "0.1"])
 
     def test_page(self):
