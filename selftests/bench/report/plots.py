@@ -12,7 +12,6 @@ import subprocess
 from typing import NamedTuple
 
 from . import kinds
-from .results import OWN
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
@@ -81,32 +80,38 @@ def bars(results):
 
 
 def groups(results):
-    """(kind, base) -> names of its points, in the order of x"""
+    """(kind, base) -> (x, name) of its points, in the order of x"""
     found = {}
     for name in results.figures:
         what = kinds.kind(name, results.unit(name))
         if what in CURVES:
             base, x = kinds.point(name)
             found.setdefault((what, base), []).append((x, name))
-    return {key: sorted(points) for key, points in found.items()
-            if len(points) > 1}
+    return {key: sorted(points) for key, points in found.items()}
+
+
+def curve(results, heap, what, points):
+    """Lines of data; what took no time has no place on a logarithmic axis."""
+    for x, name in points:
+        estimate = results.estimate(heap, name)
+        if estimate and (what != "latency" or estimate.low > 0):
+            yield row(f"{x:g}", [estimate])
 
 
 def curves(results):
-    """A plot for each group."""
+    """A plot for each group of which a heap has more than one point."""
     for (what, base), points in groups(results).items():
-        blocks, heaps = [], []
+        blocks = {}
         for heap in results.heaps:
-            lines = [row(f"{x:g}", [estimate]) for x, name in points
-                     if (estimate := results.estimate(heap, name))]
-            if lines:
-                heaps.append(heap)
-                blocks.append("\n".join(lines) + "\n")
+            lines = list(curve(results, heap, what, points))
+            if len(lines) > 1:
+                blocks[heap] = "\n".join(lines) + "\n"
+        if not blocks:
+            continue
         title, xlabel = CURVES[what]
         yield Plot(f"{what}-{base.replace('/', '-')}", f"{base}: {title}",
-                   "curves", "\n\n".join(blocks),
-                   {"heaps": words(heaps or [OWN]), "kind": what,
-                    "xlabel": xlabel,
+                   "curves", "\n\n".join(blocks.values()),
+                   {"heaps": words(blocks), "kind": what, "xlabel": xlabel,
                     "ylabel": results.unit(points[0][1]) or "share"})
 
 

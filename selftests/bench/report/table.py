@@ -36,6 +36,8 @@ def span(estimate):
 
 def factor(value):
     """A ratio."""
+    if value >= 100:
+        return f"{value:.0f}"
     return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
@@ -82,7 +84,7 @@ def comparison(results):
         return
     yield from EXPLANATION
     yield (f"{'':{LABEL}}{OWN:>8} {'':17}{'over best':>9}"
-           + "".join(f"{peer:>9}" for peer in results.peers))
+           + "".join(f" {peer:>8}" for peer in results.peers))
     for name in names:
         mine = results.estimate(OWN, name)
         yield (f"{shorten(results.label(name))}"

@@ -399,9 +399,12 @@ class Words(unittest.TestCase):
         results = Results.new("host", {})
         names = {"pause/max": 9, "pause/p50": 1, "pause/p99": 5,
                  "tree/mmu/10ms": 0.5, "tree/mmu/1ms": 0.1,
-                 "tree/GOGC/300": 2, "tree/GOGC/100": 3, "alone/p50": 1}
+                 "tree/GOGC/300": 2, "tree/GOGC/100": 3, "alone/p50": 1,
+                 "nothing/p50": 0, "nothing/p99": 0}
         for name in names:
             results.describe(name, name, "" if "mmu" in name else "us")
+        for name in ("unmeasured/p50", "unmeasured/p99"):
+            results.describe(name, name, "us")
         results.begin_session()
         sample = {name: (value, value) for name, value in names.items()}
         results.add_round({OWN: sample, "Go": sample})
