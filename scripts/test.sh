@@ -80,7 +80,7 @@ host()
 device_programs()
 {
 	make -s -C "$TOP/selftests/device" list
-	echo library library-cache library-cpp
+	echo library library-cache library-cpp library-dlopen
 }
 
 # build LOG: modules and device selftests for one kernel. A step that fails is a

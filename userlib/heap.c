@@ -177,7 +177,7 @@ static void unmap(struct gh_heap *heap)
 	if (heap->pub.status)
 		munmap((void *)heap->pub.status, sysconf(_SC_PAGESIZE));
 	pthread_mutex_destroy(&heap->trace_lock);
-	free(heap->variables);
+	free(heap->variables.v);
 	free(heap);
 	errno = error;
 }

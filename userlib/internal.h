@@ -35,10 +35,19 @@
 	(GOHEAP_CONTROL_BYTES + \
 	 GH_NR_LEASES * GOHEAP_LEASE_WORDS * sizeof(struct goheap_slots))
 
-/* Modules with thread-local variables that a thread registers. */
-#define GH_MAX_TLS 32
-
 #define GH_NO_KEY UINT64_MAX
+
+struct gh_range;
+
+/**
+ * struct gh_ranges - registered ranges
+ * @v: allocated by malloc()
+ * @nr: how many there are
+ */
+struct gh_ranges {
+	struct gh_range *v;
+	unsigned int nr;
+};
 
 /**
  * struct gh_heap - an open heap
@@ -48,7 +57,6 @@
  * @attached: the objects are mapped in this process
  * @precise: registers, stacks and variables are not looked at
  * @variables: registered variables; gh_lock
- * @nr_variables: length of @variables; gh_lock
  * @static_changes: what the dynamic linker had done when they were registered
  * @max_stack: bytes of the next thread's locals; atomic
  * @max_hstack: bytes that managed stacks grow to; atomic
@@ -66,8 +74,7 @@ struct gh_heap {
 	struct goheap_info info;
 	bool attached;
 	bool precise;
-	struct gh_range *variables;
-	unsigned int nr_variables;
+	struct gh_ranges variables;
 	uint64_t static_changes;
 	size_t max_stack;
 	size_t max_hstack;
@@ -84,7 +91,6 @@ struct gh_heap {
  * @pub: what inline functions see; its heap is NULL once the heap is closed
  * @locals_bytes: length of the mapping of pub.locals
  * @slots: leases, behind pub.page
- * @nr_tls: entries of @tls in use
  * @tls: registered thread-local variables
  * @nr_caches: entries of pub.caches in use
  * @next: next state of the same thread
@@ -95,8 +101,7 @@ struct gh_thread {
 	struct goheap_thread pub;
 	size_t locals_bytes;
 	struct goheap_slots *slots;
-	unsigned int nr_tls;
-	uintptr_t tls[GH_MAX_TLS];
+	struct gh_ranges tls;
 	unsigned int nr_caches;
 	struct gh_thread *next;
 	struct gh_thread *heap_next;
@@ -183,12 +188,10 @@ static inline bool gh_keep_new(struct goheap_thread *t, goheap_ref ref)
 }
 
 /* variables.c */
-struct gh_range;
-
 int gh_variables_update(struct gh_heap *heap);
 bool gh_variables_changed(const struct gh_heap *heap);
 void gh_variables_forget(struct gh_heap *heap);
-void gh_variables_add_thread(struct gh_thread *t);
+int gh_variables_update_thread(struct gh_thread *t);
 void gh_variables_remove_thread(struct gh_thread *t);
 
 /* env.c */

@@ -53,6 +53,12 @@ static void link_to_heap(struct gh_thread *t, struct gh_heap *heap)
 	heap->threads = t;
 }
 
+static void free_state(struct gh_thread *t)
+{
+	free(t->tls.v);
+	free(t);
+}
+
 static void unmap_all(struct gh_thread *t)
 {
 	gh_variables_remove_thread(t);
@@ -74,7 +80,7 @@ static void retire(struct gh_thread *t)
 		unlink_from_heap(t);
 	}
 	pthread_mutex_unlock(&gh_lock);
-	free(t);
+	free_state(t);
 }
 
 static void thread_exit(void *unused)
@@ -166,7 +172,7 @@ static int set_up(struct gh_thread *t, struct gh_heap *heap)
 	t->pub.precise = heap->precise;
 	if (heap->precise)
 		return gh_thread_locals(t) ? 0 : -1;
-	gh_variables_add_thread(t);
+	gh_variables_update_thread(t);
 	return 0;
 }
 
@@ -184,7 +190,7 @@ static struct gh_thread *new_state(struct gh_heap *heap)
 	if (set_up(t, heap)) {
 		error = errno;
 		unmap_all(t);
-		free(t);
+		free_state(t);
 		errno = error;
 		return NULL;
 	}
@@ -211,7 +217,7 @@ static void sweep_states(void)
 		if (goheap_self == &t->pub)
 			goheap_self = NO_THREAD;
 		*link = t->next;
-		free(t);
+		free_state(t);
 	}
 }
 
@@ -271,12 +277,12 @@ void gh_threads_after_fork(struct gh_heap *heaps)
 		states = t->next;
 		if (t->pub.heap)
 			unlink_from_heap(t);
-		free(t);
+		free_state(t);
 	}
 	for (heap = heaps; heap; heap = heap->next) {
 		while ((t = heap->threads)) {
 			unlink_from_heap(t);
-			free(t);
+			free_state(t);
 		}
 	}
 }

@@ -9,6 +9,13 @@
  * program that has loaded a library and stored references in its variables
  * before any of that can call goheap_update_variables().
  *
+ * Thread-local variables of a library that is loaded later come into being when
+ * a thread first uses them, which nobody counts; after that the thread has to
+ * call goheap_update_variables().
+ *
+ * What is loaded may take the place of what was unloaded, in part, too. Ranges
+ * do not overlap, so those that have gone are removed before any is added.
+ *
  * Ranges belong to the heap's attachment, so a child registers its own.
  */
 
@@ -33,8 +40,11 @@ struct gh_range {
 	bool found;
 };
 
+/* A walk over all that is loaded: what is still there, and then what is new. */
 struct look {
 	struct gh_heap *heap;
+	struct gh_ranges *ranges;
+	bool add;
 	int error;
 };
 
@@ -50,58 +60,103 @@ static int change(struct gh_heap *heap, unsigned long command, uintptr_t start,
 	return ioctl(heap->fd, command, &range);
 }
 
-static struct gh_range *find_range(struct gh_heap *heap, uintptr_t start)
+static struct gh_range *find_range(struct gh_ranges *ranges, uintptr_t start,
+				   uintptr_t end)
 {
-	for (unsigned int i = 0; i < heap->nr_variables; i++)
-		if (heap->variables[i].start == start)
-			return &heap->variables[i];
+	for (unsigned int i = 0; i < ranges->nr; i++)
+		if (ranges->v[i].start == start && ranges->v[i].end == end)
+			return &ranges->v[i];
 	return NULL;
 }
 
-static int add_range(struct gh_heap *heap, uintptr_t start, uintptr_t end)
+static int add_range(struct look *look, uintptr_t start, uintptr_t end)
 {
-	struct gh_range *r;
+	struct gh_ranges *ranges = look->ranges;
+	struct gh_range *v;
 
-	r = realloc(heap->variables, (heap->nr_variables + 1) * sizeof(*r));
-	if (!r)
+	v = realloc(ranges->v, (ranges->nr + 1) * sizeof(*v));
+	if (!v)
 		return -1;
-	heap->variables = r;
-	if (change(heap, GOHEAP_IOC_RANGE_ADD, start, end - start) &&
+	ranges->v = v;
+	/* The program may have registered it, or a part, by itself. */
+	if (change(look->heap, GOHEAP_IOC_RANGE_ADD, start, end - start) &&
 	    errno != EEXIST)
 		return -1;
-	r[heap->nr_variables++] = (struct gh_range){ start, end, true };
+	v[ranges->nr++] = (struct gh_range){ start, end, true };
 	return 0;
 }
 
-/* Aligned words of a segment. */
-static void words_of(uintptr_t start, size_t bytes, uintptr_t *from,
-		     uintptr_t *to)
+/* Aligned words of variables. */
+static void note(struct look *look, uintptr_t start, size_t bytes)
 {
-	*from = (start + 7) & ~(uintptr_t)7;
-	*to = (start + bytes) & ~(uintptr_t)7;
+	uintptr_t from = (start + 7) & ~(uintptr_t)7;
+	uintptr_t to = (start + bytes) & ~(uintptr_t)7;
+	struct gh_range *r;
+
+	if (from >= to)
+		return;
+	r = find_range(look->ranges, from, to);
+	if (r)
+		r->found = true;
+	else if (look->add && add_range(look, from, to))
+		look->error = errno;
 }
 
-static int look_at(struct dl_phdr_info *info, size_t size, void *arg)
+static int note_segments(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	struct look *look = arg;
-
 	(void)size;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-		struct gh_range *r;
-		uintptr_t from, to;
 
-		if (p->p_type != PT_LOAD || !(p->p_flags & PF_W))
-			continue;
-		words_of(info->dlpi_addr + p->p_vaddr, p->p_memsz, &from, &to);
-		if (from >= to)
-			continue;
-		r = find_range(look->heap, from);
-		if (r && r->end == to)
-			r->found = true;
-		else if (add_range(look->heap, from, to))
-			look->error = errno;
+		if (p->p_type == PT_LOAD && p->p_flags & PF_W)
+			note(arg, info->dlpi_addr + p->p_vaddr, p->p_memsz);
 	}
+	return 0;
+}
+
+static int note_tls(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	if (size < offsetof(struct dl_phdr_info, dlpi_tls_data) +
+			    sizeof(info->dlpi_tls_data) ||
+	    !info->dlpi_tls_data)
+		return 0;
+	for (int i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_TLS)
+			note(arg, (uintptr_t)info->dlpi_tls_data,
+			     info->dlpi_phdr[i].p_memsz);
+	return 0;
+}
+
+static void remove_lost(struct gh_heap *heap, struct gh_ranges *ranges)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < ranges->nr; i++) {
+		struct gh_range *r = &ranges->v[i];
+
+		if (r->found)
+			ranges->v[kept++] = *r;
+		else
+			change(heap, GOHEAP_IOC_RANGE_REMOVE, r->start, 0);
+	}
+	ranges->nr = kept;
+}
+
+/* Make ranges what is there now. Returns 0 or -1. */
+static int update(struct gh_heap *heap, struct gh_ranges *ranges,
+		  int (*walk)(struct dl_phdr_info *, size_t, void *))
+{
+	struct look look = { .heap = heap, .ranges = ranges };
+
+	for (unsigned int i = 0; i < ranges->nr; i++)
+		ranges->v[i].found = false;
+	dl_iterate_phdr(walk, &look);
+	remove_lost(heap, ranges);
+	look.add = true;
+	dl_iterate_phdr(walk, &look);
+	if (look.error)
+		return gh_error(look.error, "cannot register variables: %s",
+				strerror(look.error));
 	return 0;
 }
 
@@ -117,25 +172,9 @@ static int count(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
-static void remove_lost(struct gh_heap *heap)
-{
-	unsigned int kept = 0;
-
-	for (unsigned int i = 0; i < heap->nr_variables; i++) {
-		struct gh_range *r = &heap->variables[i];
-
-		if (r->found)
-			heap->variables[kept++] = *r;
-		else
-			change(heap, GOHEAP_IOC_RANGE_REMOVE, r->start, 0);
-	}
-	heap->nr_variables = kept;
-}
-
 /* Register what has been loaded since the last call. Called under gh_lock. */
 int gh_variables_update(struct gh_heap *heap)
 {
-	struct look look = { heap, 0 };
 	uint64_t changes = 0;
 
 	if (heap->precise || !heap->attached)
@@ -143,13 +182,8 @@ int gh_variables_update(struct gh_heap *heap)
 	dl_iterate_phdr(count, &changes);
 	if (changes == heap->static_changes)
 		return 0;
-	for (unsigned int i = 0; i < heap->nr_variables; i++)
-		heap->variables[i].found = false;
-	dl_iterate_phdr(look_at, &look);
-	remove_lost(heap);
-	if (look.error)
-		return gh_error(look.error, "cannot register variables: %s",
-				strerror(look.error));
+	if (update(heap, &heap->variables, note_segments))
+		return -1;
 	heap->static_changes = changes;
 	return 0;
 }
@@ -168,43 +202,22 @@ bool gh_variables_changed(const struct gh_heap *heap)
 /* In a child, whose attachment is new. Called under gh_lock. */
 void gh_variables_forget(struct gh_heap *heap)
 {
-	heap->nr_variables = 0;
+	heap->variables.nr = 0;
 	heap->static_changes = 0;
 }
 
-static int add_tls(struct dl_phdr_info *info, size_t size, void *arg)
+/* Register the thread-local variables that the calling thread has now. */
+int gh_variables_update_thread(struct gh_thread *t)
 {
-	struct gh_thread *t = arg;
-	uintptr_t from, to;
-	size_t bytes = 0;
-
-	if (size < offsetof(struct dl_phdr_info, dlpi_tls_data) +
-			    sizeof(info->dlpi_tls_data) ||
-	    !info->dlpi_tls_data)
-		return 0;
-	for (int i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_TLS)
-			bytes = info->dlpi_phdr[i].p_memsz;
-	words_of((uintptr_t)info->dlpi_tls_data, bytes, &from, &to);
-	if (from < to && t->nr_tls < GH_MAX_TLS &&
-	    !change(gh_heap_of(t->pub.heap), GOHEAP_IOC_RANGE_ADD, from,
-		    to - from))
-		t->tls[t->nr_tls++] = from;
-	return 0;
-}
-
-/* Thread-local variables that the calling thread has at this moment. */
-void gh_variables_add_thread(struct gh_thread *t)
-{
-	dl_iterate_phdr(add_tls, t);
+	return update(gh_heap_of(t->pub.heap), &t->tls, note_tls);
 }
 
 /* Forget them; t->pub.heap is still set. */
 void gh_variables_remove_thread(struct gh_thread *t)
 {
-	while (t->nr_tls)
-		change(gh_heap_of(t->pub.heap), GOHEAP_IOC_RANGE_REMOVE,
-		       t->tls[--t->nr_tls], 0);
+	for (unsigned int i = 0; i < t->tls.nr; i++)
+		t->tls.v[i].found = false;
+	remove_lost(gh_heap_of(t->pub.heap), &t->tls);
 }
 
 /**
@@ -212,17 +225,22 @@ void gh_variables_remove_thread(struct gh_thread *t)
  * @h: the heap
  *
  * Needed only where references are stored in variables of a library before the
- * thread that has loaded it asks for memory.
+ * thread that has loaded it asks for memory; and in each thread that stores them
+ * in thread-local variables of a library that was loaded after the thread's first
+ * use of the heap, once it has used one of these.
  *
  * Return: 0, or -1 with errno ENOMEM or ENOSPC.
  */
 int goheap_update_variables(struct goheap *h)
 {
+	struct gh_thread *t = gh_thread_find(h);
 	int ret;
 
 	pthread_mutex_lock(&gh_lock);
 	ret = gh_variables_update(gh_heap_of(h));
 	pthread_mutex_unlock(&gh_lock);
+	if (!ret && t && !t->pub.precise)
+		ret = gh_variables_update_thread(t);
 	return ret;
 }
 

@@ -222,6 +222,20 @@ static bool fill_look(struct goheap_file *gf, struct task_struct *leader,
 	return fits;
 }
 
+/* Room for so many threads; it is worth waiting for. */
+static int make_room(struct goheap_file *gf, struct look *l)
+{
+	u64 since = ktime_get_ns();
+	u32 nth = 0;
+
+	do {
+		l->task = kvmalloc_array(l->max, sizeof(*l->task),
+					 GFP_KERNEL_ACCOUNT);
+	} while (!l->task &&
+		 goheap_copy_again(gf->copy, ++nth, -ENOMEM, &since));
+	return l->task ? 0 : -ENOMEM;
+}
+
 static int look_for_threads(struct goheap_file *gf, struct task_struct *leader,
 			    struct look *l, u64 since)
 {
@@ -229,9 +243,7 @@ static int look_for_threads(struct goheap_file *gf, struct task_struct *leader,
 	l->max = 16;
 	for (;;) {
 		l->max = max_t(u32, l->max * 2, get_nr_threads(leader));
-		l->task = kvmalloc_array(l->max, sizeof(*l->task),
-					 GFP_KERNEL_ACCOUNT);
-		if (!l->task)
+		if (make_room(gf, l))
 			return -ENOMEM;
 		if (fill_look(gf, leader, l, since))
 			return 0;

@@ -53,10 +53,11 @@
  * present of others, and of mappings of drivers, does not exist either.
  *
  * Tries in vain are counted for a process as a whole. Once they have taken
- * PATIENCE, be it because a userfaultfd does not answer, the reading ends with
- * an error, and the caller evicts the process. A few tries have to be made in any
- * case: a virtual machine may stand still for longer than that. The mmap lock is
- * waited for longer: a fork of a large process holds it for some time.
+ * PATIENCE, be it because a userfaultfd does not answer or because there is no
+ * memory for a copy, the reading ends with an error, and the caller evicts the
+ * process. A few tries have to be made in any case: a virtual machine may stand
+ * still for longer than that. The mmap lock is waited for longer: a fork of a
+ * large process holds it for some time.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
@@ -203,10 +204,7 @@ void goheap_copy_process(struct goheap_copy *c, struct goheap_file *gf,
 	c->lock_ns = 0;
 }
 
-/*
- * The nth try, begun at @since, was in vain: -EBUSY for the mmap lock, -EAGAIN
- * for a page, 0 for neither. Is the process to be given up?
- */
+/* The nth try, begun at @since, was in vain. Is the process to be given up? */
 static bool out_of_patience(struct goheap_copy *c, u32 nth, int why, u64 since)
 {
 	u64 ns = ktime_get_ns() - since;
@@ -219,6 +217,31 @@ static bool out_of_patience(struct goheap_copy *c, u32 nth, int why, u64 since)
 		return false;
 	c->vain_ns += ns;
 	return ++c->vain >= MIN_TRIES && c->vain_ns >= PATIENCE;
+}
+
+/**
+ * goheap_copy_again() - is what was tried in vain to be tried again?
+ * @c: room for the copies
+ * @nth: which try it was, from 1
+ * @why: -EBUSY for want of the mmap lock, -EAGAIN of a page, -ENOMEM of memory;
+ *	0 if the next try is better prepared
+ * @since: when it began; out: now
+ *
+ * Waits a little for what was wanting.
+ * Context: may sleep.
+ * Return: false if the process is to be given up.
+ */
+bool goheap_copy_again(struct goheap_copy *c, u32 nth, int why, u64 *since)
+{
+	bool again;
+
+	if (why)
+		usleep_range(50, 100);
+	else
+		cond_resched();
+	again = !out_of_patience(c, nth, why, *since);
+	*since = ktime_get_ns();
+	return again;
 }
 
 /*
@@ -551,15 +574,10 @@ static int copy_until(struct goheap_copy *c, struct goheap_attachment *att)
 		if (c->result == GONE || exiting(c->task))
 			return -ESRCH;
 		err = prepare(c, att);
-		if (err && err != -EAGAIN && err != -EBUSY)
+		if (err == -EFBIG)
 			return err;
-		if (err)
-			usleep_range(50, 100);
-		else
-			cond_resched();
-		if (out_of_patience(c, nth, err, since))
+		if (!goheap_copy_again(c, nth, err, &since))
 			return -ETIMEDOUT;
-		since = ktime_get_ns();
 	}
 	return 0;
 }
@@ -590,12 +608,9 @@ static int mark_first_stack(struct goheap_copy *c, struct goheap_attachment *att
 	u64 since = ktime_get_ns();
 	u32 nth;
 
-	for (nth = 1; find_first_stack(c, hi); nth++) {
-		usleep_range(50, 100);
-		if (out_of_patience(c, nth, -EBUSY, since))
+	for (nth = 1; find_first_stack(c, hi); nth++)
+		if (!goheap_copy_again(c, nth, -EBUSY, &since))
 			return -ETIMEDOUT;
-		since = ktime_get_ns();
-	}
 	return goheap_range_mark(c, att, c->lo, hi, true, m);
 }
 
@@ -609,7 +624,7 @@ static int mark_first_stack(struct goheap_copy *c, struct goheap_attachment *att
  *
  * Context: may sleep; a kernel thread that uses the process's address space,
  * after goheap_copy_process().
- * Return: 0; -ETIMEDOUT, -ENOMEM or -EFBIG if it could not be read.
+ * Return: 0; -ETIMEDOUT or -EFBIG if it could not be read.
  */
 int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
 		       struct task_struct *task, unsigned long hi,
@@ -659,11 +674,8 @@ static int range_copy(struct goheap_copy *c, struct goheap_attachment *att,
 	copy_pages(c, start, start + n);
 	for (nth = 1; !copied_all(c); nth++) {
 		err = bring_in(c, att->mm);
-		if (err)
-			usleep_range(50, 100);
-		if (out_of_patience(c, nth, err, since))
+		if (!goheap_copy_again(c, nth, err, &since))
 			return -ETIMEDOUT;
-		since = ktime_get_ns();
 		copy_pages(c, start, start + n);
 	}
 	return 0;

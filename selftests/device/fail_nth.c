@@ -11,11 +11,11 @@
  *
  * Skipped on kernels without CONFIG_FAULT_INJECTION.
  */
-#include <dirent.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "mutator.h"
+#include "holder.h"
+#include "kthread.h"
 
 #define DEBUGFS		"/sys/kernel/debug"
 #define MAX_SITES	5000
@@ -521,37 +521,20 @@ FIXTURE_TEARDOWN(fail_nth_gc)
 	fail_nth_teardown(_metadata, (void *)self, NULL);
 }
 
-/* Threads of the module that serve this heap, by their name. */
+/* The collectors of all heaps that there are. */
 static int collector_files(int *fds, int max)
 {
-	struct dirent *entry;
-	int nr = 0;
-	DIR *proc;
+	pid_t pids[16];
+	int n, i, nr = 0;
 
-	proc = opendir("/proc");
-	while (proc && nr < max && (entry = readdir(proc))) {
-		char path[300], name[32] = "";
-		int fd;
+	n = kthreads("goheap-gc/", pids, ARRAY_SIZE(pids));
+	for (i = 0; i < n && nr < max; i++) {
+		char path[64];
 
-		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		fd = open(path, O_RDONLY);
-		if (fd < 0)
-			continue;
-		if (read(fd, name, sizeof(name) - 1) < 0)
-			name[0] = '\0';
-		close(fd);
-		/* This program is called otherwise. */
-		if (strncmp(name, "goheap", 6))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/fail-nth",
-			 entry->d_name);
+		snprintf(path, sizeof(path), "/proc/%d/fail-nth", pids[i]);
 		fds[nr] = open(path, O_RDWR | O_CLOEXEC);
 		nr += fds[nr] >= 0;
 	}
-	if (proc)
-		closedir(proc);
 	return nr;
 }
 
@@ -571,7 +554,7 @@ TEST_F(fail_nth_gc, collector)
 	nr = collector_files(fds, ARRAY_SIZE(fds));
 	if (!nr) {
 		finish(&s);
-		SKIP(return, "no thread named goheap*");
+		SKIP(return, "no thread named goheap-gc/*");
 	}
 	ASSERT_EQ(NODES, heap_push_many(h, 16, s.node, NODES));
 	for (i = 1; i < NODES; i++) {
@@ -603,6 +586,103 @@ TEST_F(fail_nth_gc, collector)
 	for (n = 0; n < nr; n++)
 		close(fds[n]);
 	finish(&s);
+}
+
+/*
+ * What the collector needs memory for is to read processes: a list of threads, room
+ * for a deep stack, page tables of theirs.
+ */
+#define DEEP	(200 * KIB)
+#define FAR	(64 * MIB)	/* its page tables are its own */
+
+static __attribute__((noinline)) void hold_deep(struct holder *x,
+						goheap_ref ref)
+{
+	volatile goheap_ref local = ref;
+	volatile char room[DEEP];
+
+	memset((void *)room, 0, sizeof(room));
+	say_ready(x);
+	wait_until_done(x);
+	(void)local;
+}
+
+/* A range whose last word has the only reference to an object. */
+static goheap_ref *make_range(struct heap *h, __u64 *hid)
+{
+	int fd = memfd_create("range", MFD_CLOEXEC);
+	goheap_ref ref;
+	char *p;
+
+	*hid = new_hidden(h->fd);
+	ref = ~*hid;
+	/* The page is there, but nothing in the page tables leads to it. */
+	if (fd < 0 || ftruncate(fd, FAR) ||
+	    pwrite(fd, &ref, 8, FAR - 8) != 8)
+		return NULL;
+	p = mmap(NULL, FAR, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (p == MAP_FAILED ||
+	    gh_range_add(h->fd, GOHEAP_RANGE_STATIC, p + FAR - PAGE, PAGE) ||
+	    madvise(p, FAR, MADV_DONTNEED))
+		return NULL;
+	return (goheap_ref *)(p + FAR - PAGE);
+}
+
+/* Collect while the nth allocation fails; was it due, and is all well? */
+static bool try_reading(struct __test_metadata *_metadata, unsigned int nth)
+{
+	struct holder x = { .hold = hold_deep, .asleep = true };
+	struct goheap_stats stats;
+	bool delivered = false;
+	int fds[16], nr, n;
+	goheap_ref *range;
+	struct scene s;
+	__u64 hid;
+
+	ASSERT_EQ(0, prepare(&s, WITH_LAYOUT));
+	ASSERT_EQ(0, gh_param_set(s.h.fd, GOHEAP_PARAM_GCCHECKMARK, nth % 2));
+	range = make_range(&s.h, &hid);
+	ASSERT_NE(NULL, range);
+	ASSERT_EQ(0, holder_start(&x, &s.h, NULL));
+	nr = collector_files(fds, ARRAY_SIZE(fds));
+	ASSERT_LT(0, nr);
+	for (n = 0; n < nr; n++)
+		arm(fds[n], nth);
+	EXPECT_EQ(0, gh_collect(s.h.fd));
+	for (n = 0; n < nr; n++) {
+		delivered |= disarm(fds[n]);
+		close(fds[n]);
+	}
+	EXPECT_TRUE(alive(&s.h, x.hid))
+		TH_LOG("n = %u: what a stack has", nth);
+	EXPECT_TRUE(alive(&s.h, hid))
+		TH_LOG("n = %u: what a range has", nth);
+	EXPECT_EQ(0, gh_collect(s.h.fd));
+	EXPECT_TRUE(alive(&s.h, x.hid));
+	EXPECT_TRUE(alive(&s.h, hid));
+	EXPECT_EQ(0, gh_stats(s.h.fd, &stats));
+	EXPECT_EQ(0, stats.evictions)
+		TH_LOG("n = %u", nth);
+	holder_stop(&x);
+	EXPECT_EQ(0, gh_range_remove(s.h.fd, range));
+	munmap((char *)range + PAGE - FAR, FAR);
+	finish(&s);
+	return delivered;
+}
+
+TEST_F(fail_nth_gc, reading)
+{
+	unsigned int nth, misses = 0;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	/* Each second one checks its marks, which takes memory as well. */
+	for (nth = 1; nth < MAX_SITES && misses < 4; nth++)
+		misses = try_reading(_metadata, nth) ? 0 : misses + 1;
+	TH_LOG("%u sites", nth - 1 - misses);
+	EXPECT_GT(MAX_SITES, nth);
+	EXPECT_LT(2, nth - 1 - misses);
 }
 
 TEST_HARNESS_MAIN

@@ -158,6 +158,84 @@ TEST_F(gc, memory_limit)
 	EXPECT_EQ(41, heap_live(h));
 }
 
+/* A list of a hundred nodes in slot 0, which tells if one has been lost. */
+static bool make_hundred(struct heap *h, __u32 node)
+{
+	h->stack->slots[0] = 0;
+	for (unsigned int i = 0; i < 100; i++) {
+		h->stack->top = 1;
+		if (!heap_push(h, 16, node))
+			return false;
+		heap_set(h, h->stack->slots[1], 0, h->stack->slots[0]);
+		*heap_word(h, h->stack->slots[1], 1) = i;
+		heap_store(h, &h->stack->slots[0], h->stack->slots[1]);
+	}
+	h->stack->top = 1;
+	return true;
+}
+
+static unsigned int hundred_left(struct heap *h)
+{
+	unsigned int n = 100;
+	goheap_ref ref;
+
+	for (ref = h->stack->slots[0]; ref; ref = *heap_word(h, ref, 0))
+		if (!n-- || *heap_word(h, ref, 1) != n)
+			return 0;
+	return 100 - n;
+}
+
+/*
+ * The ends of what can be set: programs that allocate go on, at whatever speed,
+ * and what is live stays. The less room there is, the more cycles; with a limit
+ * that nothing can be below there are many, and the heap stands still for none.
+ */
+TEST_F(gc, extremes)
+{
+	static const struct {
+		__s64 percent, limit;
+		__u64 least, most;	/* cycles for 6 MiB of garbage */
+	} settings[] = {
+		{ 0, S64_MAX, 3, 100 },
+		{ 1, S64_MAX, 2, 100 },
+		{ 10000000, S64_MAX, 0, 0 },
+		{ -1, 0, 3, 100 },
+		{ -1, 1, 3, 100 },
+		{ 0, 0, 3, 100 },
+		{ 10000000, 0, 3, 100 },
+		{ -1, S64_MAX, 0, 0 },
+	};
+	struct heap *h = &self->heap;
+	struct goheap_stats before, after;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(settings); i++) {
+		__u64 n;
+
+		ASSERT_TRUE(make_hundred(h, self->node));
+		ASSERT_EQ(0, gh_collect(self->fd));
+		ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GC_PERCENT,
+					  settings[i].percent));
+		ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_MEMORY_LIMIT,
+					  settings[i].limit));
+		ASSERT_EQ(0, gh_stats(self->fd, &before));
+		make_garbage(h, 6 * MIB, KIB, inuse);
+		ASSERT_EQ(0, gh_stats(self->fd, &after));
+		n = after.num_gc - before.num_gc;
+		EXPECT_LE(settings[i].least, n)
+			TH_LOG("GOGC %lld, limit %lld", settings[i].percent,
+			       settings[i].limit);
+		EXPECT_GE(settings[i].most, n)
+			TH_LOG("GOGC %lld, limit %lld", settings[i].percent,
+			       settings[i].limit);
+		EXPECT_EQ(100, hundred_left(h));
+		ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GC_PERCENT,
+					  -1));
+		ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_MEMORY_LIMIT,
+					  S64_MAX));
+		EXPECT_EQ(100, heap_live(h));
+	}
+}
+
 /* Garbage alone never meets the hard ceiling. */
 TEST_F(gc, ceiling_and_garbage)
 {

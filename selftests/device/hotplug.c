@@ -17,7 +17,7 @@
  */
 #include <stdatomic.h>
 
-#include "goheap_test.h"
+#include "movers.h"
 
 #define CPU		1	/* the one that goes */
 #define OTHER_CPU	0
@@ -489,6 +489,66 @@ TEST_F(hotplug, at_work)
 	EXPECT_EQ(allocs, stats.frees + nodes);
 	EXPECT_EQ(nodes * 24, stats.alloc);
 	EXPECT_EQ(0, stats.invalid_refs);
+	heap_close(h);
+}
+
+/*
+ * In the middle of cycles: the CPU comes and goes as fast as it can while threads
+ * move references, and the collector with its helpers marks without a break.
+ */
+static atomic_uint toggles;
+
+static void *toggle(void *arg __attribute__((unused)))
+{
+	long ok = 1;
+
+	while (!atomic_load(&done) && ok) {
+		ok = cpu_set_online(false) && cpu_set_online(true);
+		atomic_fetch_add(&toggles, 1);
+	}
+	atomic_store(&done, true);
+	return (void *)ok;
+}
+
+TEST_F(hotplug, in_a_cycle)
+{
+	enum { TOGGLES = 10, CYCLES = 15 };
+	struct heap *h = &self->heap;
+	struct goheap_stats stats;
+	unsigned int cycles;
+	struct movers all;
+	const char *why;
+	pthread_t t;
+	void *ok;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_EQ(0, heap_open(h, GIB, 0));
+	ASSERT_EQ(0, gh_param_set(h->fd, GOHEAP_PARAM_MAX_HEAP, 64 * MIB));
+	/* More than 4 MiB, so that there are helpers. */
+	ASSERT_EQ(0, movers_start(&all, h, 5 * MIB));
+	ASSERT_EQ(0, pthread_create(&t, NULL, toggle, NULL));
+	for (cycles = 0; cycles < CYCLES || atomic_load(&toggles) < TOGGLES;
+	     cycles++) {
+		if (gh_collect(h->fd) || mover_stopped(&all) ||
+		    atomic_load(&done))
+			break;
+	}
+	movers_wait(&all, 1);
+	atomic_store(&done, true);
+	pthread_join(t, &ok);
+	EXPECT_NE(NULL, ok);
+	why = movers_stop(&all);
+	EXPECT_EQ(NULL, why)
+		TH_LOG("%s", why);
+	TH_LOG("%u cycles, away %u times, %lu items moved", cycles,
+	       atomic_load(&toggles), all.moved);
+	EXPECT_LE(CYCLES, cycles);
+	EXPECT_LT(0, all.moved);
+	EXPECT_EQ(0, movers_surplus(&all));
+	ASSERT_EQ(0, gh_stats(h->fd, &stats));
+	EXPECT_EQ(0, stats.invalid_refs);
+	EXPECT_EQ(0, stats.evictions);
 	heap_close(h);
 }
 

@@ -37,7 +37,7 @@ static void close_fake(struct gh_heap *heap)
 	gh_threads_close(heap);
 	pthread_mutex_unlock(&gh_lock);
 	close(heap->fd);
-	free(heap->variables);
+	free(heap->variables.v);
 }
 
 /* What REFILL does: words of 64 slots, the first at @base. */

@@ -67,6 +67,7 @@ void test_killed(struct goheap *h);
 void test_signals(struct goheap *h);
 void test_trace(struct goheap *h);
 void test_debug_parameters(struct goheap *h);
+void test_bad_environment(struct goheap *h);
 
 void test_plain_locals(struct goheap *h);
 void test_plain_variables(struct goheap *h);

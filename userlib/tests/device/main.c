@@ -44,6 +44,8 @@ static const struct {
 	  GOHEAP_OPEN_PRECISE },
 	{ "GODEBUG sets the parameters of a heap", test_debug_parameters,
 	  GOHEAP_OPEN_PRECISE },
+	{ "what cannot be in the environment changes nothing",
+	  test_bad_environment, GOHEAP_OPEN_PRECISE },
 	{ "plain local variables keep objects", test_plain_locals, 0 },
 	{ "static and thread-local variables keep objects",
 	  test_plain_variables, 0 },

@@ -371,3 +371,38 @@ void test_debug_parameters(struct goheap *h)
 	goheap_close(other);
 	unsetenv("GODEBUG");
 }
+
+/* What cannot be changes nothing, and the heap can be used. */
+void test_bad_environment(struct goheap *h)
+{
+	static const struct {
+		const char *name;
+		const char *value;
+	} bad[] = {
+		{ "GOGC", "many" },
+		{ "GOGC", "1e3" },
+		{ "GOGC", "99999999999999999999" },
+		{ "GOGC", "2147483647" },
+		{ "GOMEMLIMIT", "-1" },
+		{ "GOMEMLIMIT", "1GB" },
+		{ "GOMEMLIMIT", "9223372036854775808" },
+		{ "GODEBUG", "gcstress=-1,gccheckmark=on,gcverify=,gctrace=x" },
+		{ "GODEBUG", "gcperiod=99999999999999999999" },
+		{ "GODEBUG", "gogc=1,gomemlimit=1,maxheap" },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct goheap *other;
+
+		setenv(bad[i].name, bad[i].value, 1);
+		other = goheap_open(0);
+		unsetenv(bad[i].name);
+		EXPECT(other);
+		if (!other)
+			continue;
+		for (unsigned int id = 0; id <= GOHEAP_PARAM_GCPERIOD; id++)
+			EXPECT(param(other, id) == param(h, id));
+		EXPECT(goheap_new(other, 0, 16) && !goheap_gc(other));
+		goheap_close(other);
+	}
+}
