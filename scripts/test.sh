@@ -68,7 +68,7 @@ host()
 	local log=$LOGS/host.tap target
 
 	: > "$log"
-	for target in check failnth model barrier tsan fuzz-smoke; do
+	for target in check failnth model barrier tsan fuzz-smoke mutants-quick; do
 		suite "$log" "core $target" \
 			make -s -C "$TOP/selftests/core" -j "$JOBS" "$target"
 	done

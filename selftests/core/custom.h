@@ -100,7 +100,7 @@ void gh_user_wake(struct gh_user_lock *l);
  * that is called with whatever locks the thread holds at that moment.
  */
 #ifdef GH_BENCH
-#define gh_user_preempt()	do { } while (0)
+#define gh_user_preempt()	((void)0)
 #else
 extern void (*gh_user_scheduler)(void);
 bool gh_user_holds_locks(void);
@@ -111,6 +111,11 @@ static inline void gh_user_preempt(void)
 		gh_user_scheduler();
 }
 #endif
+
+/* Where a marker waits for memory, and where it has just loaded a reference. */
+#define prefetch(p)	(gh_user_preempt(), __builtin_prefetch(p))
+#define prefetchw(p)	(gh_user_preempt(), __builtin_prefetch(p, 1))
+#define array_index_nospec(i, n)	(gh_user_preempt(), (i))
 
 static inline void gh_user_lock_init(struct gh_user_lock *l, bool spin)
 {

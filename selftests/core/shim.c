@@ -91,7 +91,7 @@ void (*gh_user_scheduler)(void);
 
 bool gh_user_holds_locks(void)
 {
-	return nr_held;
+	return nr_held || atomic_depth;
 }
 
 void gh_user_atomic(int delta)

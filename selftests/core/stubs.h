@@ -16,9 +16,6 @@ struct gh_user_lock_class_key {
 	char none;
 };
 
-#define prefetch(p)	__builtin_prefetch(p)
-#define prefetchw(p)	__builtin_prefetch(p, 1)
-#define array_index_nospec(i, n)	(i)
 #define OPTIMIZER_HIDE_VAR(v)	do { } while (0)
 #define cpu_relax()	do { } while (0)
 #define signal_pending(t)	false
