@@ -36,6 +36,8 @@ struct gh_window {
  * @tail: where the next one goes
  * @nr_active: markers that may have spans of their own
  * @nr_hungry: markers that wait for spans; read without the lock as well
+ * @starved: an assist has found none since spans were last put on the shared
+ *	queue; written without the lock, too
  * @bytes: bytes of marked slots, of all markers that have reported
  * @scanned: bytes of slots scanned, likewise
  * @invalid: bad references, likewise
@@ -52,6 +54,7 @@ struct gh_work {
 	struct gh_span **tail;
 	u32 nr_active;
 	u32 nr_hungry;
+	bool starved;
 	u64 bytes;
 	u64 scanned;
 	u64 invalid;
@@ -161,10 +164,10 @@ void gh_mark_black(struct gh_heap *heap, struct gh_span *s, u32 word,
 void gh_mark_white(struct gh_heap *heap, struct gh_span *s, u32 word,
 		   u64 mask);
 
-/* Does somebody wait for spans? A guess, of the moment. */
+/* Does somebody wait for spans, or want some? A guess, of the moment. */
 static inline bool gh_work_hungry(const struct gh_work *w)
 {
-	return READ_ONCE(w->nr_hungry);
+	return READ_ONCE(w->nr_hungry) || READ_ONCE(w->starved);
 }
 
 #endif /* GH_MARK_H */

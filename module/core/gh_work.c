@@ -7,8 +7,9 @@
  * there if that is empty, too. As long as somebody waits (nr_hungry), every
  * other marker puts all but what it is about to scan on the shared queue after
  * each span. So work moves only when it is wanted, and nobody has to look into
- * the queue of another. Both queues go through the span descriptors and need no
- * memory.
+ * the queue of another. An assist does not wait; it leaves word that it has found
+ * nothing (starved), and those that come after it find something. Both queues go
+ * through the span descriptors and need no memory.
  *
  * A large object is on the shared queue in passing only: whoever takes it scans
  * pieces (gh_span.scan_pos says which are left) and puts it back for others
@@ -64,6 +65,7 @@ void gh_work_begin(struct gh_heap *heap)
 	lockdep_assert_held_write(&heap->world);
 	spin_lock(&w->lock);
 	WARN_ON_ONCE(w->nr_active || w->head);
+	WRITE_ONCE(w->starved, false);
 	w->bytes = 0;
 	w->scanned = 0;
 	w->invalid = 0;
@@ -150,6 +152,7 @@ static void give(struct gh_work *w, struct gh_mark *m)
 	lockdep_assert_held(&w->lock);
 	if (!m->head)
 		return;
+	WRITE_ONCE(w->starved, false);
 	WRITE_ONCE(*w->tail, m->head);
 	w->tail = m->tail;
 	m->head = NULL;
@@ -249,8 +252,11 @@ bool gh_work_take(struct gh_mark *m)
 	struct gh_span *last;
 	int n;
 
-	if (!READ_ONCE(w->head))
+	if (!READ_ONCE(w->head)) {
+		if (!m->background && !READ_ONCE(w->starved))
+			WRITE_ONCE(w->starved, true);
 		return false;
+	}
 	spin_lock(&w->lock);
 	last = w->head;
 	if (last) {
