@@ -22,6 +22,14 @@ die()
 	exit 1
 }
 
+# Wait until a processor is free of background jobs of this script.
+wait_for_slot()
+{
+	while [[ $(jobs -rp | wc -l) -ge $JOBS ]]; do
+		wait -n || true
+	done
+}
+
 # Version of an installed package, or failure.
 package_version()
 {

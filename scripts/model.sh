@@ -14,7 +14,7 @@ set -euo pipefail
 
 MODELS=$TOP/Documentation/model
 OUT=$BUILD/model
-MEMORY=2000	# MiB that a search may take
+MEMORY=2000	# MiB that a search may take; most takes 900
 
 # expected :: model :: macros :: what is checked, or the rule that is missing
 runs()
@@ -96,21 +96,16 @@ if [[ ${1:-} == -k ]]; then
 	shift
 fi
 
-rm -rf "$OUT"
-mkdir -p "$OUT"
-cd "$OUT"
-log=$OUT/pan.log
-n=0
-failed=0
-while read -r line; do
-	kind=${line%% *}
-	title=${line##* :: }
-	rest=${line#* :: }
-	model=${rest%% *}
-	macros=${rest#* :: }
+# run N LINE: one of the runs, in a folder of its own; its line of TAP is the
+# file result there.
+run()
+{
+	local n=$1 kind=${2%% *} title=${2##* :: } rest=${2#* :: }
+	local model=${rest%% *} macros=${rest#* :: } result states log=pan.log
+
 	macros=${macros% :: *}
-	n=$((n + 1))
-	rm -f ./*.trail
+	mkdir "$OUT/$n"
+	cd "$OUT/$n"
 	search "$kind" "$model" "$macros" > "$log" 2>&1 || true
 	states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' "$log")
 	result="$model $macros: $title"
@@ -120,12 +115,25 @@ while read -r line; do
 	else
 		echo "not ok $n - $result # expected: $kind"
 		sed 's/^/# /' "$log"
-		failed=1
-	fi
+	fi > result
 	if [[ $keep && -f $model.pml.trail ]]; then
-		mv "$model.pml.trail" "$n-$model.trail"
+		mv "$model.pml.trail" "../$n-$model.trail"
 	fi
-done < <(runs | grep -F -- "${1:-}")
+	rm -f pan pan.?
+}
+
+rm -rf "$OUT"
+mkdir -p "$OUT"
+mapfile -t lines < <(runs | grep -F -- "${1:-}")
+for i in "${!lines[@]}"; do
+	wait_for_slot
+	run $((i + 1)) "${lines[i]}" &
+done
+wait
+n=${#lines[@]}
+[[ $n -gt 0 ]] || die "nothing has ${1:-} in its line"
+for ((i = 1; i <= n; i++)); do
+	cat "$OUT/$i/result"
+done | tee "$OUT/results"
 echo "1..$n"
-rm -f pan pan.?
-[[ $n -gt 0 && $failed -eq 0 ]]
+! grep -q '^not ok' "$OUT/results"
