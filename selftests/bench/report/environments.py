@@ -20,9 +20,9 @@ ENVIRONMENTS = {
         "How fast the code of the allocator and of the collector is, natively: "
         "library and core as they are, and each entry of the kernel paid for with a "
         "real system call. Peers run on the same machine in the same rounds.",
-        "Page faults and interrupts of the module are not in it, nor the copying "
-        "of arguments. There is one thread, and a collection runs in the thread "
-        "that asks for it, so nothing is said about how long programs wait."),
+        "Page faults of the module are not in it, nor the copying of arguments. "
+        "The collector is a thread of the process, which reads the others by "
+        "signals: how long programs wait is like in the module, not the same."),
     "core": Environment(
         "the core alone, on this machine",
         "How fast the core allocates, marks and sweeps natively, in heaps of up to "
