@@ -18,6 +18,7 @@ help:
 	@echo 'While working:'
 	@echo '  make host-test     tests of core and library in user space'
 	@echo '  make kunit         KUnit suites on the debug kernel'
+	@echo '  make kcsan         unit suites and device tests, looking for data races'
 	@echo '  make qemu-shell    a shell in a guest with the module loaded'
 	@echo '  make uml-test      the module in User-mode Linux, on the newest kernel'
 	@echo '  make check         static checks'
@@ -90,6 +91,10 @@ kunit:
 	@scripts/deps.sh test
 	@scripts/test.sh kunit
 
+kcsan:
+	@scripts/deps.sh test
+	@scripts/test.sh kcsan
+
 uml-test:
 	@scripts/deps.sh test
 	@scripts/test.sh uml
@@ -136,5 +141,5 @@ distclean: clean
 	rm -rf "$${GOHEAP_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/goheap}"
 
 .PHONY: all help modules userlib install dkms-install run run-cache test \
-	host-test kunit uml-test qemu-shell mutants bench bench-quick bench-uml \
-	bench-compare check compat deps clean distclean
+	host-test kunit kcsan uml-test qemu-shell mutants bench bench-quick \
+	bench-uml bench-compare check compat deps clean distclean

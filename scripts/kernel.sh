@@ -7,6 +7,8 @@
 #   kernel.sh stock    "VMLINUZ HEADERS": Debian's cloud kernel of exactly the
 #                      version of the installed headers
 #   kernel.sh debug    "BZIMAGE BUILDDIR": the kernel of selftests/qemu/debug.config
+#   kernel.sh kcsan    "BZIMAGE BUILDDIR": the same with selftests/qemu/kcsan.config
+#                      instead of KASAN
 #   kernel.sh uml      "LINUX BUILDDIR": User-mode Linux of selftests/qemu/uml.config,
 #                      from the newest kernel source that Debian packages
 #   kernel.sh source   SOURCEDIR: the unpacked kernel source (checkpatch, kselftest)
@@ -81,27 +83,42 @@ source_tree()
 	printf '%s\n' "$dir"
 }
 
-debug()
+# debug_kernel NAME CONFIG [MAKE_ARGUMENT...]: from the source of Debian's release
+debug_kernel()
 {
-	local version hash dir src log
+	local name=$1 config=$2 version hash dir src log
 
+	shift 2
 	version=$(package_version "$SOURCE_PACKAGE") ||
 		die "package $SOURCE_PACKAGE is not installed; run scripts/deps.sh test"
-	hash=$(sha256sum < "$TOP/selftests/qemu/debug.config" | cut -c 1-12)
-	dir=$CACHE/debug-$version-$hash
+	hash=$(sha256sum <<< "$config" | cut -c 1-12)
+	dir=$CACHE/$name-$version-$hash
 	if [[ ! -f $dir/arch/x86/boot/bzImage ]]; then
 		src=$(source_tree)
-		lock_cache debug
+		lock_cache "$name"
 	fi
 	if [[ ! -f $dir/arch/x86/boot/bzImage ]]; then
-		say "building the debug kernel, once; about 5 minutes on two cores"
+		say "building the $name kernel, once; about 5 minutes on two cores"
 		new_tmp
-		log=$CACHE/debug-build.log
-		build_kernel "$src" "$TMP" "$log" debug.config ARCH=x86 bzImage ||
-			die "building the debug kernel failed, see $log"
+		log=$CACHE/$name-build.log
+		build_kernel "$src" "$TMP" "$log" "$config" bzImage ARCH=x86 "$@" ||
+			die "building the $name kernel failed, see $log"
 		mv -T "$TMP" "$dir"
 	fi
 	printf '%s %s\n' "$dir/arch/x86/boot/bzImage" "$dir"
+}
+
+debug()
+{
+	debug_kernel debug "$(cat "$TOP/selftests/qemu/debug.config")"
+}
+
+# Nothing of the kernel itself is instrumented, only the module will be.
+kcsan()
+{
+	debug_kernel kcsan "$(cd "$TOP/selftests/qemu" &&
+		grep -vE 'KASAN|LOCALVERSION' debug.config && cat kcsan.config)" \
+		KCSAN_SANITIZE=n
 }
 
 # newest_source PACKAGE VERSION: unpack kernel source of the backports
@@ -150,7 +167,8 @@ uml()
 		say "building User-mode Linux $version, once; about 3 minutes on two cores"
 		new_tmp
 		log=$CACHE/uml-build.log
-		build_kernel "$src" "$TMP" "$log" uml.config ARCH=um linux ||
+		build_kernel "$src" "$TMP" "$log" \
+			"$(cat "$TOP/selftests/qemu/uml.config")" linux ARCH=um ||
 			die "building User-mode Linux failed, see $log"
 		# It names the folder that it is in.
 		sed -i "s#$TMP#$dir#g" "$TMP/Makefile"
@@ -159,17 +177,18 @@ uml()
 	printf '%s %s\n' "$dir/linux" "$dir"
 }
 
-# build_kernel SOURCE FOLDER LOG CONFIG ARCHITECTURE TARGET
+# build_kernel SOURCE FOLDER LOG CONFIG TARGET MAKE_ARGUMENT...: CONFIG is text
 build_kernel()
 {
-	local src=$1 out=$2 log=$3 config=$TOP/selftests/qemu/$4 line want n=0
+	local src=$1 out=$2 log=$3 config=$4 target=$5 line want n=0
 	local bad=''
-	local -a make=(make -C "$src" O="$out" "$5")
+	local -a make=(make -C "$src" O="$out" "${@:6}")
 
 	{
 		"${make[@]}" tinyconfig &&
+		printf '%s\n' "$config" > "$out/.config.wanted" &&
 		"$src/scripts/kconfig/merge_config.sh" -m -O "$out" \
-			"$out/.config" "$config" &&
+			"$out/.config" "$out/.config.wanted" &&
 		"${make[@]}" olddefconfig
 	} > "$log" 2>&1 || return 1
 
@@ -179,14 +198,14 @@ build_kernel()
 		if ! grep -qxF -- "$want" "$out/.config" &&
 		   ! { [[ $want == "# CONFIG_"* ]] &&
 		       ! grep -q "^${want:2:-11}=" "$out/.config"; }; then
-			say "$4: not taken over: $want"
+			say "not taken over: $want"
 			bad=1
 		fi
-	done < <(grep -E '^CONFIG_|^# CONFIG_.* is not set$' "$config")
+	done < <(grep -E '^CONFIG_|^# CONFIG_.* is not set$' <<< "$config")
 	[[ -z $bad ]] || return 1
 
 	# `modules` only for Module.symvers, which external modules need.
-	"${make[@]}" -j "$JOBS" "$6" modules 2>> "$log" |
+	"${make[@]}" -j "$JOBS" "$target" modules 2>> "$log" |
 	while read -r line; do
 		printf '%s\n' "$line" >> "$log"
 		n=$((n + 1))
@@ -215,8 +234,9 @@ headers()
 case ${1:-} in
 stock)		stock ;;
 debug)		debug ;;
+kcsan)		kcsan ;;
 uml)		uml ;;
 source)		source_tree ;;
 headers)	headers ;;
-*)		die "usage: kernel.sh stock|debug|uml|source|headers" ;;
+*)		die "usage: kernel.sh stock|debug|kcsan|uml|source|headers" ;;
 esac

@@ -12,6 +12,8 @@
 #   uml     the device and the KUnit suites on the newest kernel, as User-mode
 #           Linux (not part of the default)
 #   kunit   only the KUnit suites on the debug kernel (not part of the default)
+#   kcsan   the device and the KUnit suites on the kernel that looks for data races
+#           in the module (not part of the default)
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -123,6 +125,10 @@ guest()
 	if [[ $release == *-debug ]]; then
 		append+=" panic_on_warn=1 gh_limit=400"
 	fi
+	if [[ $release == *-kcsan ]]; then
+		# A report is told by the log, so that one run finds them all.
+		append+=" gh_limit=400"
+	fi
 	if [[ $release == *-uml ]]; then
 		# Threads that spin make others wait for their turn.
 		append+=" gh_limit=400"
@@ -212,6 +218,7 @@ for part in "${parts[@]}"; do
 	stock)	device stock 600 2048 ;;
 	debug)	device debug 1500 1024 ;;
 	uml)	device uml 1500 2048 ;;
+	kcsan)	device kcsan 1500 2048 ;;
 	kunit)	kunit ;;
 	*)	die "unknown part $part" ;;
 	esac
