@@ -596,6 +596,7 @@ static void finish(void)
 	gh_gc_sweep(heap);
 	why = gh_check_heap(heap);
 	gh_user_require(!why, why);
+	check(!heap->invalid_refs);
 	printf("# %llu steps, %llu objects, %llu cycles, %llu seen alive\n", ops,
 	       made, heap->nr_cycles, seen_objects);
 	gh_heap_destroy(heap);
