@@ -384,7 +384,7 @@ void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c)
  * gh_pace_swept() - nothing is left to sweep
  * @heap: heap
  *
- * Context: may sleep; world not held; the collector.
+ * Context: may sleep; world not held.
  * Return: bytes by which the heap's memory is beyond its limit.
  */
 u64 gh_pace_swept(struct gh_heap *heap)
@@ -395,13 +395,15 @@ u64 gh_pace_swept(struct gh_heap *heap)
 
 	/* Programs go on: they read one word at a time. */
 	down_read(&heap->world);
+	mem = memory_of(heap, heap_live(heap));
+	spin_lock(&heap->pace.lock);
 	heap->pace.sweeping = false;
 	read_limit(heap);
-	mem = memory_of(heap, heap_live(heap));
 	gh_pacer_sweep_done(p, heap_live(heap), gh_pace_swept_pages(heap));
 	gh_pacer_set_memory(p, &mem);
 	if (mem.mapped_ready > p->memory_limit)
 		excess = mem.mapped_ready - p->memory_limit;
+	spin_unlock(&heap->pace.lock);
 	up_read(&heap->world);
 	return excess;
 }

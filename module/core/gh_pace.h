@@ -10,9 +10,8 @@ struct gh_heap;
 
 /**
  * struct gh_pace - how a heap keeps to its goal
- * @lock: protects @pacer while objects are being marked, and @limiter; otherwise
- *	@pacer changes with gh_heap.world held for writing, or, by the collector
- *	when it has swept, for reading
+ * @lock: protects @pacer and @limiter where gh_heap.world is not held for
+ *	writing; allocation reads words of @pacer without either
  * @pacer: goal, trigger, assist ratio
  * @limiter: share of CPU time that the collector has had
  * @limit: GOMEMLIMIT, S64_MAX for none; that of @pacer may be lower
@@ -27,7 +26,7 @@ struct gh_heap;
  * @idle_seen: idle time of the CPUs that @limiter knows of
  */
 struct gh_pace {
-	spinlock_t lock;		/* pacer while marking, limiter */
+	spinlock_t lock;		/* pacer, limiter */
 	struct gh_pacer pacer;
 	struct gh_limiter limiter;
 	s64 limit;

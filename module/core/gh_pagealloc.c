@@ -150,13 +150,13 @@ int gh_pagealloc_init(struct gh_pagealloc *pa, u64 max_pages)
 						GH_GFP);
 		if (!pa->summaries[level])
 			goto err_destroy;
-		pa->meta_bytes += n * sizeof(u64 *);
+		WRITE_ONCE(pa->meta_bytes, pa->meta_bytes + n * sizeof(u64 *));
 	}
 	n = nr_chunk_blocks(max_pages);
 	pa->chunks = kvcalloc(n, sizeof(*pa->chunks), GH_GFP);
 	if (!pa->chunks)
 		goto err_destroy;
-	pa->meta_bytes += n * sizeof(*pa->chunks);
+	WRITE_ONCE(pa->meta_bytes, pa->meta_bytes + n * sizeof(*pa->chunks));
 	return 0;
 
 err_destroy:
@@ -329,7 +329,8 @@ int gh_pagealloc_grow(struct gh_pagealloc *pa, u64 npages)
 		memset(gh_pagealloc_data(pa, p)->scav, 0xff, GH_CHUNK_PAGES / 8);
 		gh_pagealloc_index(pa, p)->gen = pa->gen;
 	}
-	pa->end_page = end;
+	/* Markers and lookups read it without the lock. */
+	WRITE_ONCE(pa->end_page, end);
 	pa->free_pages += end - start;
 	pa->scav_pages += end - start;
 	pa->search_page = min(pa->search_page, start);
