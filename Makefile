@@ -14,6 +14,7 @@ help:
 	@echo '  make run           boot a kernel in QEMU, load the module, run the examples'
 	@echo '  make run-cache     a cache under load while its memory limit moves; a plot'
 	@echo '  make test          all tests, on the stock and on the debug kernel'
+	@echo '                     (LENGTH=N: random ones N times as long)'
 	@echo
 	@echo 'While working:'
 	@echo '  make host-test     tests of core and library in user space'

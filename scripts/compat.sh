@@ -4,7 +4,8 @@
 # `make compat`: does the module build against the newer kernels that Debian
 # packages? 6.12 from bookworm-backports (headers as they are) and the newest
 # of trixie-backports (prepared from its source, because the host tools of its
-# header package want a newer C library than ours).
+# header package want a newer C library than ours). Both come with the list of what
+# these kernels export, and a symbol that is not on it is an error.
 #
 #   compat.sh [6.12|newest]...     default: both
 
@@ -103,6 +104,17 @@ newest()
 	printf '%s\n' "$dir"
 }
 
+# built_against KERNEL_BUILD_DIR: does the module build, and find its symbols?
+built_against()
+{
+	[[ -s $1/Module.symvers ]] || {
+		echo "error: $1 does not say what the kernel exports"
+		return 1
+	}
+	# In the environment it would make warnings of undefined symbols.
+	env -u KBUILD_MODPOST_WARN "$TOP/scripts/module.sh" "$1"
+}
+
 prepare_apt
 status=0
 kernels=("$@")
@@ -114,12 +126,12 @@ for kernel in "${kernels[@]}"; do
 	*)	die "usage: compat.sh [6.12|newest]..." ;;
 	esac
 	log=$LOGS/compat-$kernel.log
-	if "$TOP/scripts/module.sh" "$dir" > "$log" 2>&1; then
+	if built_against "$dir" > "$log" 2>&1; then
 		say "$kernel: builds ($(basename "$(dirname "$(tail -n 1 "$log")")"))"
 		grep -E 'warning:|WARNING' "$log" >&2 || true
 	else
 		say "$kernel: FAILED, see $log"
-		grep -E 'error|warning:' "$log" | head -n 20 >&2
+		grep -iE '(error|warning):' "$log" | head -n 20 >&2
 		status=1
 	fi
 done

@@ -14,15 +14,20 @@
 #   kunit   only the KUnit suites on the debug kernel (not part of the default)
 #   kcsan   the device and the KUnit suites on the kernel that looks for data races
 #           in the module (not part of the default)
+#
+# LENGTH=N in the environment: tests that take random steps, and the time they may
+# take, are N times as long.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+LENGTH=${LENGTH:-1}
+[[ $LENGTH =~ ^[1-9][0-9]*$ ]] || die "LENGTH must be a number from 1, not $LENGTH"
 LOGS=$BUILD/logs
 mkdir -p "$LOGS"
 
-# suite LOG NAME COMMAND...: run a command that prints TAP as one suite of a log
+# suite LOG NAME COMMAND...: run a command that prints TAP, as the suite of a log
 suite()
 {
 	local log=$1 name=$2 status=0 start=$SECONDS
@@ -31,16 +36,14 @@ suite()
 	say "$name"
 	{
 		printf '# suite begin %s\n' "$name"
-		timeout -k 10 900 "$@" 2>&1 || status=$?
+		timeout -k 10 $((900 * LENGTH)) "$@" 2>&1 || status=$?
 		printf '\n# suite end %s status %s seconds %s\n' "$name" "$status" \
 			"$((SECONDS - start))"
-	} > "$LOGS/current.tap"
-	cat "$LOGS/current.tap" >> "$log"
+	} > "$log"
 	if [[ $status -ne 0 ]]; then
 		say "$name: FAILED, the end of its output:"
-		tail -n 15 "$LOGS/current.tap" | cut -c -150 >&2
+		tail -n 15 "$log" | cut -c -150 >&2
 	fi
-	rm -f "$LOGS/current.tap"
 }
 
 # step LOG NAME COMMAND...: a command that prints no TAP, as one test
@@ -65,17 +68,27 @@ step()
 	} >> "$log"
 }
 
+# The suites are programs of one thread, most of them, and run side by side.
 host()
 {
 	local log=$LOGS/host.tap target
+	local -a core=(make -s -C "$TOP/selftests/core" "LENGTH=$LENGTH") targets
 
+	targets=(mutants-quick model fuzz-smoke barrier check failnth tsan)
 	: > "$log"
-	for target in check failnth model barrier tsan fuzz-smoke mutants-quick; do
-		suite "$log" "core $target" \
-			make -s -C "$TOP/selftests/core" -j "$JOBS" "$target"
+	step "$log" "build the tests of the core" "${core[@]}" -j "$JOBS" programs
+	for target in "${targets[@]}"; do
+		wait_for_slot
+		suite "$LOGS/host-$target.tap" "core $target" "${core[@]}" "$target" &
 	done
-	suite "$log" "library" \
-		make -s -C "$TOP/userlib" -j "$JOBS" O="$BUILD/userlib" check
+	wait_for_slot
+	suite "$LOGS/host-library.tap" "library" \
+		make -s -C "$TOP/userlib" -j "$JOBS" O="$BUILD/userlib" check &
+	wait
+	for target in "${targets[@]}" library; do
+		cat "$LOGS/host-$target.tap" >> "$log"
+		rm -f "$LOGS/host-$target.tap"
+	done
 }
 
 # Programs that a guest runs, in their order; all in build/selftests.
@@ -104,7 +117,8 @@ build()
 guest()
 {
 	local name=$1 jobs=$2 seconds=$3 memory=$4
-	local log=$LOGS/$name.tap release status=0 program append="gh_job=$2"
+	local log=$LOGS/$name.tap release status=0 program limit=120
+	local append="gh_job=$2 gh_length=$LENGTH"
 	local -a files=()
 	local machine=qemu
 
@@ -123,23 +137,26 @@ guest()
 		done
 	fi
 	if [[ $release == *-debug ]]; then
-		append+=" panic_on_warn=1 gh_limit=400"
+		append+=" panic_on_warn=1"
+		limit=400
 	fi
 	if [[ $release == *-kcsan ]]; then
 		# A report is told by the log, so that one run finds them all.
-		append+=" gh_limit=400"
+		limit=400
 	fi
 	if [[ $release == *-uml ]]; then
 		# Threads that spin make others wait for their turn.
-		append+=" gh_limit=400"
+		limit=400
 		machine=uml
 	fi
+
+	append+=" gh_limit=$((limit * LENGTH))"
 
 	say "$name: booting $release"
 	"$TOP/scripts/initramfs.sh" "$BUILD/$name.cpio" "${files[@]}"
 	"$TOP/scripts/$machine.sh" -k "$KERNEL" -i "$BUILD/$name.cpio" \
 		-l "$LOGS/$name.log" -o "$LOGS/$name.guest.tap" \
-		-t "$seconds" -m "$memory" -a "$append" || status=$?
+		-t $((seconds * LENGTH)) -m "$memory" -a "$append" || status=$?
 
 	cat "$LOGS/$name.guest.tap" >> "$log" || true
 	verdict "$status" "$LOGS/$name.log" >> "$log"

@@ -42,7 +42,7 @@ static void try_crowds(struct __test_metadata *_metadata, struct heap *h,
 		ASSERT_LT(0, pids[i]);
 	}
 	start_workers(w, crowds[0].threads, h, s, crowds[0].mode, false);
-	cycles = collect_for(h->fd, 3);
+	cycles = collect_on(h->fd);
 	__atomic_store_n(&s->done, 1, __ATOMIC_RELEASE);
 	EXPECT_EQ(0, join_workers(w, crowds[0].threads));
 	for (int i = 1; i < nr; i++)
@@ -102,7 +102,7 @@ TEST_F(concurrent, no_barrier)
 			ASSERT_EQ(0, gh_collect(h->fd));
 		}
 	}
-	ASSERT_LT(0, collect_for(h->fd, 2));
+	ASSERT_LT(0, collect_on(h->fd));
 	for (ref = h->stack->slots[0]; ref; ref = *heap_word(h, ref, 0)) {
 		ASSERT_EQ(--i * 5, *heap_word(h, ref, 1));
 	}

@@ -261,6 +261,14 @@ static inline void *map_status(int fd)
 	return mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, GOHEAP_MMAP_STATUS);
 }
 
+/* Where the heap is mapped, once its info is there. */
+static inline void heap_set_base(struct heap *h, void *base)
+{
+	h->base = base;
+	h->bias = (uintptr_t)base -
+		  ((uintptr_t)h->info.tag << GOHEAP_REF_TAG_SHIFT);
+}
+
 /* Map an open heap into this process, with a handle stack. */
 static inline int heap_attach(struct heap *h)
 {
@@ -269,11 +277,9 @@ static inline int heap_attach(struct heap *h)
 	ret = gh_info(h->fd, &h->info);
 	if (ret)
 		return ret;
-	h->base = map_objects(h->fd, h->info.address_space);
+	heap_set_base(h, map_objects(h->fd, h->info.address_space));
 	if (h->base == MAP_FAILED)
 		return -errno;
-	h->bias = (uintptr_t)h->base -
-		  ((uintptr_t)h->info.tag << GOHEAP_REF_TAG_SHIFT);
 	h->status = map_status(h->fd);
 	if (h->status == MAP_FAILED)
 		return -errno;

@@ -375,7 +375,7 @@ TEST_F(map, two_mappings)
 
 	/* The attachment ends with the last of them. */
 	ASSERT_EQ(0, munmap(h->base, SPACE));
-	h->base = other;
+	heap_set_base(h, other);
 	EXPECT_EQ(2, heap_live(h));
 	EXPECT_STREQ("and there", (char *)heap_ptr(h, ref));
 	EXPECT_EQ(0, gh_root_set(self->fd, id, ref));

@@ -303,7 +303,7 @@ TEST_F(mutator, barrier_arguments)
 	EXPECT_EQ(1, heap_live(h));
 	munmap(h->base, h->info.address_space);
 	EXPECT_EQ(-ENOTCONN, gh_report(self->fd, refs, 1));
-	h->base = map_objects(self->fd, h->info.address_space);
+	heap_set_base(h, map_objects(self->fd, h->info.address_space));
 	ASSERT_NE(MAP_FAILED, h->base);
 	free(refs);
 	ASSERT_EQ(0, mutator_attach(&self->mut, self->fd, true));

@@ -29,18 +29,15 @@ FIXTURE_TEARDOWN(newcomers)
 }
 
 #define ROUNDS		12
+#define RANGE_BYTES	(8 * MIB)
 
-static char *new_range(int fd)
+static char *new_range(void)
 {
-	size_t bytes = 32 * MIB;
-	char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+	char *p = mmap(NULL, RANGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE |
 		       MAP_ANONYMOUS, -1, 0);
 
-	if (p == MAP_FAILED)
-		return NULL;
 	/* Words that the collector looks at, and that mean nothing. */
-	memset(p, 0x11, bytes);
-	return gh_range_add(fd, GOHEAP_RANGE_STATIC, p, bytes) ? NULL : p;
+	return p == MAP_FAILED ? NULL : memset(p, 0x11, RANGE_BYTES);
 }
 
 static __u64 handshakes(int fd)
@@ -94,7 +91,7 @@ static void try_newcomer(struct __test_metadata *_metadata, struct heap *h,
 			 int *child_ready, give_fn give, undo_fn undo)
 {
 	struct newcomer n = { .h = h, .child_ready = child_ready };
-	char *range = new_range(h->fd);
+	char *range = new_range();
 	struct mutator m;
 	int before = 0, lost = 0, spoilt = 0, left = 0;
 
@@ -107,6 +104,8 @@ static void try_newcomer(struct __test_metadata *_metadata, struct heap *h,
 		pthread_t t;
 		void *bad;
 
+		ASSERT_EQ(0, gh_range_add(h->fd, GOHEAP_RANGE_STATIC, range,
+					  RANGE_BYTES));
 		ASSERT_EQ(0, gh_root_add(h->fd, 0, &n.id));
 		ASSERT_TRUE(hold_and_give(&n, give, &t, i * i * 8000));
 		clear_stack();
@@ -115,6 +114,7 @@ static void try_newcomer(struct __test_metadata *_metadata, struct heap *h,
 		before += heap_marking(h) && seen == hands;
 		pthread_join(t, &bad);
 		ASSERT_EQ(NULL, bad);
+		ASSERT_EQ(0, gh_range_remove(h->fd, range));
 		if (!alive(h, n.hid))
 			lost++;
 		else if (!all_bytes(heap_ptr(h, ~n.hid), 0x5a, 64))
@@ -135,14 +135,13 @@ static void try_newcomer(struct __test_metadata *_metadata, struct heap *h,
 	/* Nothing but the new root has kept it. */
 	EXPECT_GE(ROUNDS / 4, left);
 	mutator_detach(&m);
-	ASSERT_EQ(0, gh_range_remove(h->fd, range));
-	munmap(range, 32 * MIB);
+	munmap(range, RANGE_BYTES);
 	munmap(n.words, PAGE);
 }
 
 #define TEST_NEWCOMER(name)						\
 	TEST_F(newcomers, name) {					\
-		try_newcomer(_metadata, &self->heap, self->ready,		\
+		try_newcomer(_metadata, &self->heap, self->ready,	\
 			     give_##name, undo_##name);			\
 	}
 

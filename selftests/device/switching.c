@@ -137,7 +137,7 @@ TEST_F(switching, threads)
 		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL, work_hopping,
 					    &w[i]));
 	}
-	cycles = collect_for(h->fd, 3);
+	cycles = collect_on(h->fd);
 	__atomic_store_n(&s->done, 1, __ATOMIC_RELEASE);
 	EXPECT_EQ(0, join_workers(w, THREADS));
 	EXPECT_LT(0, cycles);
