@@ -626,7 +626,7 @@ static int store_late(struct __test_metadata *_metadata, struct heap *h,
 	struct slow store = { .h = h, .box = box };
 	struct slow load = { .h = h, .box = box };
 	pthread_t threads[3];
-	__u64 hid, read;
+	__u64 hid, read, cycles;
 	int ret = 0;
 	void *err;
 
@@ -637,8 +637,10 @@ static int store_late(struct __test_metadata *_metadata, struct heap *h,
 	wait_until(&store, 1);
 	wait_until(&load, 1);
 	read = handshakes(h);
+	cycles = heap_cycles(h);
 	ASSERT_EQ(0, pthread_create(&threads[2], NULL, collect, h));
-	while (!heap_marking(h))
+	/* It may be over before this thread gets to see it. */
+	while (!heap_marking(h) && heap_cycles(h) == cycles)
 		;
 	/* These two and the one that collects; this thread is precise. */
 	while (heap_marking(h) && handshakes(h) - read < 3)
