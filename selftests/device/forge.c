@@ -639,9 +639,7 @@ static int store_late(struct __test_metadata *_metadata, struct heap *h,
 	read = handshakes(h);
 	cycles = heap_cycles(h);
 	ASSERT_EQ(0, pthread_create(&threads[2], NULL, collect, h));
-	/* It may be over before this thread gets to see it. */
-	while (!heap_marking(h) && heap_cycles(h) == cycles)
-		;
+	wait_for_marking(h, cycles);
 	/* These two and the one that collects; this thread is precise. */
 	while (heap_marking(h) && handshakes(h) - read < 3)
 		;

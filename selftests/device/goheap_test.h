@@ -347,6 +347,13 @@ static inline __u64 heap_cycles(const struct heap *h)
 	return __atomic_load_n(&h->status->cycles, __ATOMIC_ACQUIRE);
 }
 
+/* Until marking begins, or a cycle ends whose marking nobody has seen. */
+static inline void wait_for_marking(const struct heap *h, __u64 cycles)
+{
+	while (!heap_marking(h) && heap_cycles(h) == cycles)
+		;
+}
+
 /* What cannot be reported may be lost, and the test would not say why. */
 static inline void heap_report(const struct heap *h, goheap_ref old,
 			       goheap_ref ref)

@@ -66,6 +66,7 @@ static int try_report(struct heap *h, goheap_ref last, enum how how)
 	goheap_ref *slot = heap_word(h, last, 0);
 	goheap_ref ref = 0;
 	struct mutator m;
+	__u64 cycles;
 	pthread_t t;
 	int ret;
 
@@ -75,10 +76,10 @@ static int try_report(struct heap *h, goheap_ref last, enum how how)
 	ref = *slot;
 	if (how == BY_FULL_BUFFER)
 		m.page->nr_barrier = GOHEAP_BARRIER_REFS;
+	cycles = heap_cycles(h);
 	if (pthread_create(&t, NULL, collect_once, h))
 		return -1;
-	while (!heap_marking(h))
-		;
+	wait_for_marking(h, cycles);
 	if (how == BY_CALL)
 		ret = gh_report(h->fd, &ref, 1);
 	else if (how != NOT_AT_ALL)

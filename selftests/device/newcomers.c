@@ -70,16 +70,17 @@ static __attribute__((noinline)) bool hold_and_give(struct newcomer *n,
 						    unsigned int delay)
 {
 	volatile goheap_ref ref = 0;
+	__u64 cycles;
 	bool ok;
 
 	if (gh_alloc(n->h->fd, 64, 0, 1, (goheap_ref *)&ref, NULL))
 		return false;
 	n->hid = hidden(ref);
 	memset(heap_ptr(n->h, ref), 0x5a, 64);
+	cycles = heap_cycles(n->h);
 	if (pthread_create(collector, NULL, collect_once, n->h))
 		return false;
-	while (!heap_marking(n->h))
-		;
+	wait_for_marking(n->h, cycles);
 	for (volatile unsigned int i = 0; i < delay; i++)
 		;
 	ok = give(n, ref);
