@@ -37,21 +37,6 @@ static inline u32 goheap_fp_used(const u64 *words, u32 bytes)
 					   GOHEAP_FP_LEGACY;
 }
 
-/* What @regs points to: a save area of that many bytes at least, if used. */
-static inline u32 goheap_fp_read(const void *regs, u32 bytes, u64 *words)
-{
-	u32 first = min_t(u32, bytes, GOHEAP_FP_LEGACY);
-
-	if (copy_from_kernel_nofault(words, regs, first))
-		return 0;
-	bytes = round_down(goheap_fp_used(words, bytes), 8);
-	if (bytes > first &&
-	    copy_from_kernel_nofault(words + first / 8, regs + first,
-				     bytes - first))
-		return 0;
-	return bytes / 8;
-}
-
 #ifndef CONFIG_UML
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
@@ -71,6 +56,21 @@ static inline u32 goheap_fp_live(u64 *words)
 	}
 	asm volatile("fxsave64 (%0)" : : "r" (words) : "memory");
 	return 512 / 8;
+}
+
+/* What @regs points to: a save area of that many bytes at least, if used. */
+static inline u32 goheap_fp_read(const void *regs, u32 bytes, u64 *words)
+{
+	u32 first = min_t(u32, bytes, GOHEAP_FP_LEGACY);
+
+	if (copy_from_kernel_nofault(words, regs, first))
+		return 0;
+	bytes = round_down(goheap_fp_used(words, bytes), 8);
+	if (bytes > first &&
+	    copy_from_kernel_nofault(words + first / 8, regs + first,
+				     bytes - first))
+		return 0;
+	return bytes / 8;
 }
 
 /* What was saved when the thread left its CPU, or the kernel used the FPU. */
@@ -112,8 +112,15 @@ static inline bool goheap_fp_moving(struct task_struct *task)
 static inline u32 goheap_fp_copy(struct task_struct *task, bool running,
 				 u64 *words)
 {
-	return goheap_fp_read(task_pt_regs(task)->regs.fp, GOHEAP_FP_BYTES,
-			      words);
+	/* They are part of the task, which the caller has a reference to. */
+	const void *regs = task_pt_regs(task)->regs.fp;
+	u32 bytes;
+
+	memcpy(words, regs, GOHEAP_FP_LEGACY);
+	bytes = goheap_fp_used(words, GOHEAP_FP_BYTES);
+	memcpy((void *)words + GOHEAP_FP_LEGACY, regs + GOHEAP_FP_LEGACY,
+	       bytes - GOHEAP_FP_LEGACY);
+	return bytes / 8;
 }
 
 #endif
