@@ -366,6 +366,10 @@ uml_rows()
 
 	row "read a running thread, p99" most 50 \
 		"$(figure uml handshake/running p99)" us
+	row "  of it on the collector's CPU, p99" most 50 \
+		"$(figure uml handshake/preempted p99)" us
+	row "  move to a CPU that computes, p99" most 50 \
+		"$(figure uml move p99)" us
 	row "read 1000 sleeping threads" most 1000 \
 		"$(figure uml handshake/sleeping/1000)" us
 	for size in 1 64 1024; do

@@ -2,12 +2,18 @@
 /*
  * For how long collections get in the way: latency [PART...]
  *
- * Parts: running sleeping stops; without arguments all of them. For a kernel
+ * Parts: move running preempted sleeping stops; without arguments all of them. For a kernel
  * that runs at the machine's own speed, and has two processors or more.
  *
+ *	move			a real-time thread moves to the CPU where another one
+ *				computes: what it takes the kernel to get there at
+ *				all, system call included. User-mode Linux reads
+ *				running threads so, and nothing below can be faster
  *	handshake/running	a thread that computes is read: its registers and
  *				its stack, from the start of the reading to its
  *				end. One sample is one collection.
+ *	handshake/preempted	the same of one that computes on the collector's own CPU,
+ *				which it need not leave: the reading alone
  *	handshake/sleeping	the same of NR_SLEEPING threads that sleep, all
  *				together, and each of them
  *	stop/.../setup, term	the time in which calls of programs wait, at the
@@ -22,9 +28,11 @@
  * the output if that is "-". Nothing passes or fails here; the exit status is 1
  * if something could not be measured.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -36,6 +44,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/goheap.h>
@@ -238,6 +247,61 @@ static void measure_handshakes(struct heap *h, u32 threads, const char *name)
 	report(nr, "us", "handshake/%s", name);
 }
 
+static void move_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	require(!sched_setaffinity(0, sizeof(set), &set));
+}
+
+static double now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
+}
+
+static void spin(struct heap *h, int ready)
+{
+	volatile u64 x = 1;
+
+	move_to(0);
+	say_ready(ready);
+	for (;;)
+		x = x * 0x5851f42d4c957f2dULL + 1;
+}
+
+/* Between the CPU that is free and the one where the other process computes. */
+static void bench_move(void)
+{
+	struct sched_param rt = { .sched_priority = 1 }, other = { 0 };
+	cpu_set_t home;
+	u32 i, nr = 0;
+	pid_t pid;
+
+	require(!sched_getaffinity(0, sizeof(home), &home));
+	pid = start(NULL, spin);
+	require(!sched_setscheduler(0, SCHED_FIFO, &rt));
+	for (i = 0; i < NR_SAMPLES + NR_WARM; i++) {
+		double us;
+
+		move_to(1);
+		usleep(2000);
+		us = now_us();
+		move_to(0);
+		us = now_us() - us;
+		if (i >= NR_WARM)
+			samples[nr++] = us;
+	}
+	require(!sched_setaffinity(0, sizeof(home), &home));
+	require(!sched_setscheduler(0, SCHED_OTHER, &other));
+	stop(pid);
+	report(nr, "us", "move");
+}
+
 static void bench_running(void)
 {
 	struct heap h;
@@ -246,6 +310,56 @@ static void bench_running(void)
 	open_heap(&h);
 	pid = start(&h, compute);
 	measure_handshakes(&h, 1, "running");
+	stop(pid);
+	close(h.fd);
+}
+
+static void compute_here(struct heap *h, int ready)
+{
+	move_to(0);
+	compute(h, ready);
+}
+
+/* Let the kernel threads of all heaps run on one CPU only. */
+static void confine_collectors(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	cpu_set_t set;
+	u32 nr = 0;
+
+	require(proc);
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	while ((entry = readdir(proc))) {
+		char path[300], name[32] = "";
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		if (fgets(name, sizeof(name), file) &&
+		    !strncmp(name, "goheap", 6)) {
+			require(!sched_setaffinity(atoi(entry->d_name),
+						   sizeof(set), &set));
+			nr++;
+		}
+		fclose(file);
+	}
+	closedir(proc);
+	require(nr);
+}
+
+static void bench_preempted(void)
+{
+	struct heap h;
+	pid_t pid;
+
+	open_heap(&h);
+	pid = start(&h, compute_here);
+	confine_collectors();
+	measure_handshakes(&h, 1, "preempted");
 	stop(pid);
 	close(h.fd);
 }
@@ -393,7 +507,9 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } parts[] = {
+	{ "move", bench_move },
 	{ "running", bench_running },
+	{ "preempted", bench_preempted },
 	{ "sleeping", bench_sleeping },
 	{ "stops", bench_stops },
 };
