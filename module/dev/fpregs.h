@@ -103,6 +103,23 @@ static inline u32 goheap_fp_copy(struct task_struct *task, bool running,
 
 #else /* CONFIG_UML */
 
+/*
+ * Bytes that XSAVE writes on this machine, which is what the task has room for;
+ * they differ with the maker of the CPU.
+ */
+static inline u32 goheap_fp_size(void)
+{
+	static u32 size;
+	u32 a = 0xd, b = READ_ONCE(size), c = 0, d;
+
+	/* A virtual machine has this instruction emulated, which takes long. */
+	if (!b) {
+		asm volatile("cpuid" : "+a" (a), "=b" (b), "+c" (c), "=d" (d));
+		WRITE_ONCE(size, b);
+	}
+	return min_t(u32, b, GOHEAP_FP_BYTES);
+}
+
 /* User-mode Linux saves them with the others whenever it takes over. */
 static inline bool goheap_fp_moving(struct task_struct *task)
 {
@@ -114,10 +131,12 @@ static inline u32 goheap_fp_copy(struct task_struct *task, bool running,
 {
 	/* They are part of the task, which the caller has a reference to. */
 	const void *regs = task_pt_regs(task)->regs.fp;
-	u32 bytes;
+	u32 bytes = goheap_fp_size();
 
+	if (bytes < GOHEAP_FP_LEGACY)
+		return 0;
 	memcpy(words, regs, GOHEAP_FP_LEGACY);
-	bytes = goheap_fp_used(words, GOHEAP_FP_BYTES);
+	bytes = round_down(goheap_fp_used(words, bytes), 8);
 	memcpy((void *)words + GOHEAP_FP_LEGACY, regs + GOHEAP_FP_LEGACY,
 	       bytes - GOHEAP_FP_LEGACY);
 	return bytes / 8;
