@@ -282,6 +282,7 @@ static void find_stack(struct goheap_mutator *mut)
 
 	if (!vma || vma->vm_start > sp || !goheap_vma_memory(vma))
 		return;
+	mut->stack_at = sp;
 	mut->stack_hi = vma->vm_end;
 }
 

@@ -28,7 +28,8 @@ struct vm_area_struct;
  * @mm: its process; compared only, while a mapping of that mm exists
  * @precise: neither registers nor stack are looked at
  * @nr_vmas: mappings of it, under goheap_file.attach_lock
- * @stack_hi: end of the stack that the thread had at first, 0 if not known
+ * @stack_at: an address in the stack that the thread had at first, 0 if not known
+ * @stack_hi: its end then
  * @ref: one for the mapping, one for each command at work
  * @rcu: for goheap_mutator_get()
  */
@@ -44,6 +45,7 @@ struct goheap_mutator {
 	struct mm_struct *mm;
 	bool precise;
 	unsigned int nr_vmas;
+	unsigned long stack_at;
 	unsigned long stack_hi;
 	struct kref ref;
 	struct rcu_head rcu;

@@ -158,16 +158,17 @@ static u64 *handshake_bucket(struct goheap_file *gf, u64 ns)
 	return &gf->handshake_times[min(nr, GOHEAP_NR_BUCKETS - 1)];
 }
 
-/* Read a thread, and take the time. */
+/* Read a thread, and take the time. @mut: NULL if it is none. */
 static int read_thread(struct goheap_file *gf, struct goheap_attachment *att,
-		       struct task_struct *task, unsigned long stack_hi,
-		       struct gh_mark *m)
+		       struct task_struct *task,
+		       const struct goheap_mutator *mut, struct gh_mark *m)
 {
 	u64 ns = ktime_get_ns(), bytes = m->root_bytes[GH_ROOT_STACK];
 	u64 *bucket;
 	int err;
 
-	err = goheap_thread_mark(gf->copy, att, task, stack_hi, m);
+	err = goheap_thread_mark(gf->copy, att, task, mut ? mut->stack_at : 0,
+				 mut ? mut->stack_hi : 0, m);
 	ns = ktime_get_ns() - ns;
 	bucket = handshake_bucket(gf, ns);
 	WRITE_ONCE(*bucket, *bucket + 1);
@@ -187,7 +188,7 @@ static int read_mutators(struct goheap_file *gf, struct goheap_attachment *att,
 	int err;
 
 	list_for_each_entry(mut, &att->threads, reading) {
-		err = read_thread(gf, att, mut->task, mut->stack_hi, m);
+		err = read_thread(gf, att, mut->task, mut, m);
 		if (err)
 			return err;
 	}
@@ -258,7 +259,7 @@ static int read_look(struct goheap_file *gf, struct goheap_attachment *att,
 	u32 i;
 
 	for (i = 0; !err && i < l->nr; i++)
-		err = read_thread(gf, att, l->task[i], 0, m);
+		err = read_thread(gf, att, l->task[i], NULL, m);
 	return err;
 }
 

@@ -119,7 +119,8 @@ enum {
  * @fp_words: how many words of them
  * @sp: first address of the stack to be copied
  * @lo: lowest address of the stack
- * @hi: its end
+ * @hi: its end; 0 if there is none where @nowhere leads to
+ * @nowhere: a stack pointer
  * @absent: pages that could not be copied
  * @first: the first of them
  * @last: the last of them
@@ -145,6 +146,7 @@ struct goheap_copy {
 	unsigned long sp;
 	unsigned long lo;
 	unsigned long hi;
+	unsigned long nowhere;
 	unsigned long absent;
 	unsigned long first;
 	unsigned long last;
@@ -294,8 +296,12 @@ static void copy_state(struct goheap_copy *c, bool running)
 	sp = user_stack_pointer(&c->regs);
 	c->sp = round_down(sp - min(sp, RED_ZONE), sizeof(u64));
 	c->result = 0;
-	if (!c->hi)
+	if (!c->hi) {
+		/* By now it may be on a stack again. */
+		if (sp != c->nowhere)
+			c->result = OUTSIDE;
 		return;
+	}
 	if (sp < c->lo || sp >= c->hi)
 		c->result = OUTSIDE;
 	else if (c->hi - c->sp > c->size)
@@ -407,10 +413,12 @@ static int find_stack(struct goheap_copy *c, struct goheap_attachment *att)
 		return 0;
 	if (on_signal_stack(c, sp))
 		return 0;
-	c->lo = 0;
-	c->hi = 0;
+	/* As long as the lock cannot be had, nothing is known of where it is. */
 	if (!mmap_read_trylock(att->mm))
 		return -EBUSY;
+	c->lo = 0;
+	c->hi = 0;
+	c->nowhere = sp;
 	vma = find_vma(att->mm, sp);
 	if (vma && vma->vm_start <= sp && goheap_vma_memory(vma)) {
 		c->lo = vma->vm_start;
@@ -582,18 +590,20 @@ static int copy_until(struct goheap_copy *c, struct goheap_attachment *att)
 	return 0;
 }
 
-/* The mapping that ends at @hi, c->lo and c->hi; empty if it has gone. */
-static int find_first_stack(struct goheap_copy *c, unsigned long hi)
+/* The mapping that @at is in, c->lo and c->hi; empty if it has gone. */
+static int find_first_stack(struct goheap_copy *c, unsigned long at)
 {
 	struct vm_area_struct *vma;
 
-	c->lo = hi;
-	c->hi = hi;
+	c->lo = at;
+	c->hi = at;
 	if (!mmap_read_trylock(c->mm))
 		return -EBUSY;
-	vma = find_vma(c->mm, hi - 1);
-	if (vma && vma->vm_start < hi && goheap_vma_memory(vma))
+	vma = find_vma(c->mm, at);
+	if (vma && vma->vm_start <= at && goheap_vma_memory(vma)) {
 		c->lo = vma->vm_start;
+		c->hi = vma->vm_end;
+	}
 	mmap_read_unlock(c->mm);
 	return 0;
 }
@@ -603,15 +613,15 @@ static int find_first_stack(struct goheap_copy *c, unsigned long hi)
  * coroutine's, and who called that is on the first.
  */
 static int mark_first_stack(struct goheap_copy *c, struct goheap_attachment *att,
-			    unsigned long hi, struct gh_mark *m)
+			    unsigned long at, struct gh_mark *m)
 {
 	u64 since = ktime_get_ns();
 	u32 nth;
 
-	for (nth = 1; find_first_stack(c, hi); nth++)
+	for (nth = 1; find_first_stack(c, at); nth++)
 		if (!goheap_copy_again(c, nth, -EBUSY, &since))
 			return -ETIMEDOUT;
-	return goheap_range_mark(c, att, c->lo, hi, true, m);
+	return goheap_range_mark(c, att, c->lo, c->hi, true, m);
 }
 
 /**
@@ -619,7 +629,8 @@ static int mark_first_stack(struct goheap_copy *c, struct goheap_attachment *att
  * @c: room for the copy
  * @att: attachment of the thread's process
  * @task: the thread
- * @hi: end of the stack that it had at first, 0 if that is not known
+ * @at: an address in the stack that it had at first, 0 if that is not known
+ * @hi: end of that stack at the time; memory beside it may have come and gone
  * @m: marker
  *
  * Context: may sleep; a kernel thread that uses the process's address space,
@@ -627,8 +638,8 @@ static int mark_first_stack(struct goheap_copy *c, struct goheap_attachment *att
  * Return: 0; -ETIMEDOUT or -EFBIG if it could not be read.
  */
 int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
-		       struct task_struct *task, unsigned long hi,
-		       struct gh_mark *m)
+		       struct task_struct *task, unsigned long at,
+		       unsigned long hi, struct gh_mark *m)
 {
 	int err;
 
@@ -643,9 +654,9 @@ int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
 	if (err)
 		return err == -ESRCH ? 0 : err;
 	mark_copy(c, att, m);
-	if (c->hi == hi || !hi)
+	if (!at || (c->lo <= at && at < c->hi))
 		return 0;
-	return mark_first_stack(c, att, hi, m);
+	return mark_first_stack(c, att, at, m);
 }
 
 /* The first address from @start on that is mapped, if that is easy to find. */

@@ -21,8 +21,8 @@ void goheap_copy_process(struct goheap_copy *c, struct goheap_file *gf,
 			 struct mm_struct *mm);
 bool goheap_copy_again(struct goheap_copy *c, u32 nth, int why, u64 *since);
 int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
-		       struct task_struct *task, unsigned long hi,
-		       struct gh_mark *m);
+		       struct task_struct *task, unsigned long at,
+		       unsigned long hi, struct gh_mark *m);
 int goheap_range_mark(struct goheap_copy *c, struct goheap_attachment *att,
 		      unsigned long start, unsigned long end, bool stack,
 		      struct gh_mark *m);

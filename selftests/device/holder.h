@@ -24,6 +24,7 @@ struct holder {
 	int stop[2];
 	unsigned long sp;
 	unsigned long depth;
+	void *side;	/* another stack */
 };
 
 /* Allocate by ioctl; nothing but the hidden result knows of it. */

@@ -154,6 +154,37 @@ static void hold_coroutine(struct holder *x, goheap_ref ref)
 	gh_range_remove(x->h->fd, stack);
 }
 
+/*
+ * On the first stack, with the thread on one that begins where the first one ends:
+ * to the kernel both are one mapping.
+ */
+#define STACK_BELOW	(256 * KIB)
+#define STACK_ABOVE	(64 * KIB)
+
+static void above(void)
+{
+	say_ready(side_holder);
+	while (!finished(side_holder))
+		;
+	swapcontext(&side_context, &main_context);
+}
+
+static void hold_below(struct holder *x, goheap_ref ref)
+{
+	volatile goheap_ref local = ref;
+
+	side_holder = x;
+	x->error = gh_range_add(x->h->fd, GOHEAP_RANGE_STACK, x->side,
+				STACK_ABOVE);
+	getcontext(&side_context);
+	side_context.uc_stack.ss_sp = x->side;
+	side_context.uc_stack.ss_size = STACK_ABOVE;
+	makecontext(&side_context, above, 0);
+	swapcontext(&main_context, &side_context);
+	gh_range_remove(x->h->fd, x->side);
+	(void)local;
+}
+
 /* In the frame that a signal handler on another stack has interrupted. */
 static __thread struct holder *signal_holder;
 
@@ -180,12 +211,10 @@ static void hold_altstack(struct holder *x, goheap_ref ref)
 	sigaltstack(&ss, NULL);
 }
 
-static void try_holder(struct __test_metadata *_metadata, struct heap *h,
-		       void (*hold)(struct holder *, goheap_ref))
+static void try_holder_on(struct __test_metadata *_metadata, struct heap *h,
+			  struct holder x, const pthread_attr_t *attr)
 {
-	struct holder x = { .hold = hold };
-
-	ASSERT_EQ(0, holder_start(&x, h, NULL));
+	ASSERT_EQ(0, holder_start(&x, h, attr));
 	for (int i = 0; i < 5; i++) {
 		EXPECT_GE(10, survivors(h));
 		EXPECT_TRUE(alive(h, x.hid));
@@ -194,6 +223,12 @@ static void try_holder(struct __test_metadata *_metadata, struct heap *h,
 	EXPECT_FALSE(x.interrupted);
 	EXPECT_EQ(0, gh_collect(h->fd));
 	EXPECT_FALSE(alive(h, x.hid));
+}
+
+static void try_holder(struct __test_metadata *_metadata, struct heap *h,
+		       void (*hold)(struct holder *, goheap_ref))
+{
+	try_holder_on(_metadata, h, (struct holder){ .hold = hold }, NULL);
 }
 
 #define TEST_HOLDER(name) \
@@ -209,6 +244,21 @@ TEST_HOLDER(calling)
 TEST_HOLDER(deep)
 TEST_HOLDER(coroutine)
 TEST_HOLDER(altstack)
+
+TEST_F(threads, below)
+{
+	char *stack = mmap(NULL, STACK_BELOW + STACK_ABOVE,
+			   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
+	struct holder x = { .hold = hold_below, .side = stack + STACK_BELOW };
+	pthread_attr_t attr;
+
+	ASSERT_NE(MAP_FAILED, (void *)stack);
+	ASSERT_EQ(0, pthread_attr_init(&attr));
+	ASSERT_EQ(0, pthread_attr_setstack(&attr, stack, STACK_BELOW));
+	try_holder_on(_metadata, &self->heap, x, &attr);
+	munmap(stack, STACK_BELOW + STACK_ABOVE);
+}
 
 TEST_F(threads, own_stack)
 {
@@ -259,6 +309,48 @@ TEST_F(threads, unattached)
 		EXPECT_TRUE(alive(h, x.hid));
 	}
 	holder_stop(&x);
+	clear_stack();
+	EXPECT_EQ(0, gh_collect(self->fd));
+	EXPECT_FALSE(alive(h, x.hid));
+	mutator_detach(&m);
+}
+
+/* Map and unmap, so that the mmap lock is hardly ever free. */
+static void *change_mappings(void *arg)
+{
+	struct holder *x = arg;
+
+	while (!finished(x)) {
+		void *p = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+		if (p != MAP_FAILED)
+			munmap(p, MIB);
+	}
+	return NULL;
+}
+
+/* Where its stack is has to be looked up each time, however long that takes. */
+TEST_F(threads, unattached_while_mappings_change)
+{
+	struct heap *h = &self->heap;
+	struct holder x = { .h = h };
+	pthread_t changer;
+	struct mutator m;
+
+	ASSERT_EQ(0, mutator_attach(&m, self->fd, false));
+	x.hid = new_hidden(self->fd);
+	ASSERT_EQ(0, pipe(x.stop));
+	ASSERT_EQ(0, pthread_create(&x.thread, NULL, hold_unattached, &x));
+	ASSERT_EQ(0, pthread_create(&changer, NULL, change_mappings, &x));
+	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	for (int i = 0; i < 20; i++) {
+		EXPECT_EQ(0, gh_collect(self->fd));
+		ASSERT_TRUE(alive(h, x.hid));
+	}
+	holder_stop(&x);
+	pthread_join(changer, NULL);
 	clear_stack();
 	EXPECT_EQ(0, gh_collect(self->fd));
 	EXPECT_FALSE(alive(h, x.hid));
