@@ -66,6 +66,15 @@
 /* Most bytes of slots that one refill grants. */
 #define LEASE_BYTES	(128UL << 10)
 
+/*
+ * While objects are being marked it grants 1 / this of it, because slots are paid
+ * for with marking at once (gh_pace_pay()).
+ */
+#define MARKING_DIV	4
+
+/* Pieces that one refill clears: each may be a miss of the cache or two. */
+#define LEASE_PIECES	512
+
 #define BARRIER_BATCH	64	/* references offered to the marker at a time */
 
 static struct gh_control *control_of(struct gh_mutator *mut)
@@ -155,10 +164,15 @@ static s64 free_bytes(const struct gh_span *s)
 	return (s64)(s->nelems - s->alloc_count) * s->elemsize;
 }
 
-/* Clear the slots of a word, as many at once as lie side by side. */
-static void zero_slots(struct gh_heap *heap, struct gh_span *s, u32 word,
-		       u64 mask)
+/*
+ * Clear the slots of a word, as many at once as lie side by side. Returns how
+ * many pieces that were.
+ */
+static u32 zero_slots(struct gh_heap *heap, struct gh_span *s, u32 word,
+		      u64 mask)
 {
+	u32 pieces = 0;
+
 	while (mask) {
 		u32 first = __ffs64(mask);
 		u64 rest = ~(mask >> first);
@@ -166,7 +180,9 @@ static void zero_slots(struct gh_heap *heap, struct gh_span *s, u32 word,
 
 		gh_span_zero(heap, s, word * 64 + first, n);
 		mask &= n == 64 ? 0 : ~(((1ULL << n) - 1) << first);
+		pieces++;
 	}
+	return pieces;
 }
 
 /* Grant the slots in @mask, which are zero and behind freeindex. */
@@ -188,9 +204,12 @@ static void grant(struct gh_heap *heap, struct gh_lease *l, struct gh_span *s,
 	smp_store_release(&to->mask, mask);
 }
 
-/* Grant the free slots of the next word that has any; false if none has. */
+/*
+ * Grant the free slots of the next word that has any; false if none has. @pieces
+ * is how many have been cleared.
+ */
 static bool grant_word(struct gh_heap *heap, struct gh_lease *l,
-		       struct gh_span *s, struct gh_slots *to)
+		       struct gh_span *s, struct gh_slots *to, u32 *pieces)
 {
 	u32 half = !gh_mark_half(heap->sweepgen);
 
@@ -202,7 +221,7 @@ static bool grant_word(struct gh_heap *heap, struct gh_lease *l,
 		u64 mask = ~(*bits | below) & (~0ULL >> (64 - end));
 
 		if (s->needzero)
-			zero_slots(heap, s, word, mask);
+			*pieces += zero_slots(heap, s, word, mask);
 		/* Freeindex may come back to the start of the word. */
 		WRITE_ONCE(*bits, *bits | below);
 		/*
@@ -343,6 +362,14 @@ static struct gh_span *cache_span(struct gh_heap *heap, struct gh_spanclass *sc)
 	return s;
 }
 
+/* So many words a refill grants at most. */
+static u32 words_wanted(struct gh_heap *heap, const struct gh_lease *l)
+{
+	if (READ_ONCE(heap->phase) == GH_PHASE_MARK)
+		return max_t(u32, l->want / MARKING_DIV, 1);
+	return l->want;
+}
+
 /*
  * Grant as many words as the lease wants, or as there are. @taken: bytes of the
  * spans that were taken for it.
@@ -350,12 +377,14 @@ static struct gh_span *cache_span(struct gh_heap *heap, struct gh_spanclass *sc)
 static int fill(struct gh_heap *heap, struct gh_lease *l,
 		struct gh_slots *slots, bool collect, u64 *taken)
 {
-	while (l->nr < l->want) {
+	u32 want = words_wanted(heap, l), pieces = 0;
+
+	while (l->nr < want && pieces < LEASE_PIECES) {
 		struct gh_span *s = NULL;
 
 		if (!list_empty(&l->spans))
 			s = list_last_entry(&l->spans, struct gh_span, node);
-		if (s && grant_word(heap, l, s, &slots[l->nr]))
+		if (s && grant_word(heap, l, s, &slots[l->nr], &pieces))
 			continue;
 		if (collect && gh_gc_triggered(heap))
 			return l->nr ? 0 : -EAGAIN;

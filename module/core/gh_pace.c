@@ -15,7 +15,11 @@
  *   and pays with marking (an assist), unless collector threads have done more
  *   than their share, which is there for everybody to take (gh_pace.credit). What
  *   was paid in advance is kept with the mutator or the mcache. The ratio is such
- *   that marking is over when the heap reaches its goal.
+ *   that marking is over when the heap reaches its goal. The credit can be
+ *   overdrawn by a part of what is left to do: nothing has been done when marking
+ *   begins, and whoever allocates first would have to do for all that it takes
+ *   what collector threads do a moment later. They repay it, as the overdraft
+ *   becomes smaller with what is left.
  * - A tenth beyond the goal whoever allocates waits for the end of marking. That
  *   only happens if the collector does not get the CPU, or objects die so slowly
  *   that there is nothing to assist with.
@@ -448,10 +452,11 @@ void gh_pace_add(struct gh_heap *heap, s64 bytes, bool noscan)
 		atomic64_add(bytes, &heap->pace.heap_scan);
 }
 
-/* Take of what collector threads have done. */
+/* Take of what collector threads have done, or are about to do. */
 static u64 steal(struct gh_pace *p, u64 work)
 {
-	s64 have = atomic64_read(&p->credit);
+	s64 have = atomic64_read(&p->credit) +
+		   (s64)READ_ONCE(p->pacer.overdraft);
 	u64 n = have > 0 ? min_t(u64, have, work) : 0;
 
 	/* Another may have taken it as well: a little less is done then. */

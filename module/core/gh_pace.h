@@ -17,7 +17,7 @@ struct gh_heap;
  * @limit: GOMEMLIMIT, S64_MAX for none; that of @pacer may be lower
  * @heap_scan: of gh_heap.heap_live, bytes of objects with references
  * @credit: bytes that collector threads have scanned in this cycle and nobody has
- *	taken for an assist yet
+ *	taken for an assist yet; less than 0: that were taken before
  * @assist_ns: CPU time of assists in this cycle
  * @idle_ns: CPU time of idle workers in this cycle
  * @worker_ns: CPU time of other workers in this cycle

@@ -69,6 +69,9 @@
 /* Beyond the goal 1 / this of it is left (maxOvershoot, 1.1). */
 #define OVERSHOOT_DIV		10
 
+/* Of the work that is left, 1 / this may be owed to assists. */
+#define OVERDRAFT_DIV		8
+
 /* GOGC in revise() while it is off. */
 #define PERCENT_WHEN_OFF	100000
 
@@ -366,6 +369,7 @@ void gh_pacer_revise(struct gh_pacer *p, const struct gh_pacer_heap *heap,
 	/* Never 0: there is always some work, and room for a byte. */
 	left = max_t(u64, gh_sat_sub(expected, done), MIN_WORK_LEFT);
 	room = max_t(u64, gh_sat_sub(goal, heap->live), 1);
+	WRITE_ONCE(p->overdraft, left / OVERDRAFT_DIV);
 	WRITE_ONCE(p->assist_work_per_byte, gh_fix_div(left, room));
 	WRITE_ONCE(p->assist_bytes_per_work, gh_fix_div(room, left));
 }

@@ -202,6 +202,8 @@ struct gh_pacer_trace {
  * @max_idle: workers to run on CPUs that are idle (maxIdleMarkWorkers)
  * @fractional: share of each CPU without a dedicated worker for another worker,
  *	Q32 (fractionalUtilizationGoal)
+ * @overdraft: scan work of collector threads that assists may count on before it
+ *	has been done; read without any lock
  * @assist_work_per_byte: scan work for a byte allocated, Q32; read without any
  *	lock (assistWorkPerByte)
  * @assist_bytes_per_work: the inverse, Q32; read without any lock
@@ -244,6 +246,7 @@ struct gh_pacer {
 	u32 dedicated;
 	u32 max_idle;
 	u64 fractional;
+	u64 overdraft;
 	u64 assist_work_per_byte;
 	u64 assist_bytes_per_work;
 

@@ -261,6 +261,79 @@ static void gh_mutator_adapts(struct kunit *test)
 }
 
 /* A lease number can be used for one class after the other. */
+/* Refill and take all of it, as long as more is granted each time. */
+static void grow_lease(struct kunit *test, struct gh_mutator *mut, u32 lease,
+		       u64 bytes, struct gh_refill *out)
+{
+	struct gh_test_env *env = test->priv;
+	u32 before;
+
+	out->words = 0;
+	do {
+		before = out->words;
+		KUNIT_ASSERT_EQ(test, gh_mutator_refill(env->heap, mut, lease, 0,
+							bytes, out), 0);
+		while (take_granted(slots(mut, lease), out->words, bytes))
+			;
+	} while (out->words > before);
+}
+
+/* What has to be paid for with marking at once is granted in smaller pieces. */
+static void gh_mutator_while_marking(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	struct gh_mutator *mut = new_mutator(test);
+	struct gh_refill out;
+	struct gh_cycle c;
+
+	grow_lease(test, mut, 0, 8, &out);
+	KUNIT_EXPECT_EQ(test, out.words, GH_LEASE_WORDS);
+	gh_test_mark_begin(env);
+	up_write(&env->heap->world);
+	KUNIT_EXPECT_EQ(test, gh_mutator_refill(env->heap, mut, 0, 0, 8, &out),
+			0);
+	KUNIT_EXPECT_EQ(test, out.words, GH_LEASE_WORDS / 4);
+	/* At least one word, whatever the size. */
+	KUNIT_EXPECT_EQ(test, gh_mutator_refill(env->heap, mut, 1, 0, 1024,
+						&out), 0);
+	KUNIT_EXPECT_EQ(test, out.words, 1);
+	down_write(&env->heap->world);
+	gh_mutator_flush_all(env->heap);
+	gh_test_mark_end(env, &c);
+	gh_mutator_refill(env->heap, mut, 0, 0, 8, &out);
+	KUNIT_EXPECT_EQ(test, out.words, GH_LEASE_WORDS / 2);
+	gh_test_check(test);
+	gh_mutator_destroy(env->heap, mut);
+}
+
+/* Slots that lie apart take long to clear: fewer are granted at once. */
+static void gh_mutator_pieces(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	struct gh_mutator *mut = new_mutator(test);
+	const u32 nr = 8192, batch = 512, most = 512;
+	struct gh_refill out;
+	u32 l, i, j;
+	u64 keeper;
+
+	l = gh_test_layout(test, 1, 0x1);
+	keeper = gh_test_new(test, l, nr / 2 * sizeof(u64));
+	env->root[0] = keeper;
+	for (i = 0; i < nr; i += batch) {
+		gh_test_many(test, 0, 16, batch);
+		for (j = 0; j < batch; j += 2)
+			*gh_test_word(env, keeper, (i + j) / 2) = env->fresh[j];
+	}
+	gh_test_collect(env);
+	grow_lease(test, mut, 0, 16, &out);
+	KUNIT_EXPECT_EQ(test, out.words, most / 32);
+	/* Side by side they are as many as ever. */
+	grow_lease(test, mut, 1, 8, &out);
+	KUNIT_EXPECT_EQ(test, out.words, GH_LEASE_WORDS);
+	gh_test_check(test);
+	gh_mutator_destroy(env->heap, mut);
+}
+
 static void gh_mutator_takeover(struct kunit *test)
 {
 	struct gh_test_env *env = test->priv;
@@ -507,6 +580,8 @@ static struct kunit_case gh_mutator_cases[] = {
 	KUNIT_CASE(gh_mutator_settle),
 	KUNIT_CASE(gh_mutator_untaken),
 	KUNIT_CASE(gh_mutator_adapts),
+	KUNIT_CASE(gh_mutator_while_marking),
+	KUNIT_CASE(gh_mutator_pieces),
 	KUNIT_CASE(gh_mutator_takeover),
 	KUNIT_CASE(gh_mutator_scribble),
 	KUNIT_CASE(gh_mutator_forged),

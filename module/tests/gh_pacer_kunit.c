@@ -254,13 +254,14 @@ static void gh_pacer_workers(struct kunit *test)
 	}
 }
 
-/* work per byte is @work / @bytes, and the other way round. */
+/* work per byte is @work / @bytes, and the other way round; @work is left. */
 static void expect_ratio(struct kunit *test, const struct gh_pacer *p, u64 work,
 			 u64 bytes)
 {
 	KUNIT_EXPECT_EQ(test, p->assist_work_per_byte, gh_fix_div(work, bytes));
 	KUNIT_EXPECT_EQ(test, p->assist_bytes_per_work,
 			gh_fix_div(bytes, work));
+	KUNIT_EXPECT_EQ(test, p->overdraft, work / 8);
 }
 
 /* 10 MiB were live, 20 MiB is the goal, and the cycle starts at 16 MiB. */
