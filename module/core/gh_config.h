@@ -85,6 +85,9 @@
 /* Largest GOGC; keeps the arithmetic of goals within 64 bits. */
 #define GH_MAX_GC_PERCENT	10000000
 
+/* Longest time that a collector thread leaves its CPU to others, in ns. */
+#define GH_MAX_REST		(NSEC_PER_MSEC)
+
 #define GH_HEAP_MINIMUM		(4UL << 20)
 #define GH_LIMIT_HEADROOM_PCT	3
 #define GH_LIMIT_HEADROOM_MIN	(1UL << 20)

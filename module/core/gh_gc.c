@@ -164,6 +164,8 @@ static void mark_concurrently(struct gh_heap *heap, struct gh_cycle *c)
 	c->setup_ns = ktime_get_ns() - since;
 	nr = gh_pace_workers(heap, &idle);
 	gh_port_start_workers(heap, nr, idle);
+	if (!heap->pace.pacer.dedicated)
+		gh_mark_share(&heap->mark, gh_pace_share(heap));
 	gh_port_mark_roots(heap, &heap->mark);
 	for (;;) {
 		mark_phase(heap);
@@ -174,6 +176,7 @@ static void mark_concurrently(struct gh_heap *heap, struct gh_cycle *c)
 		up_write(&heap->world);
 		c->setup_ns += ktime_get_ns() - since;
 	}
+	gh_mark_share(&heap->mark, 0);
 	c->term_ns = since;
 }
 
@@ -262,7 +265,7 @@ void gh_gc_mark_cycle(struct gh_heap *heap, enum gh_cycle_reason reason)
 u64 gh_gc_sweep(struct gh_heap *heap)
 {
 	u64 since = ktime_get_ns();
-	u64 freed = gh_sweep_all(heap);
+	u64 freed = gh_sweep_background(heap);
 	u64 excess = gh_pace_swept(heap);
 
 	if (excess)

@@ -386,6 +386,7 @@ bool gh_sweep_span(struct gh_heap *heap, struct gh_span *s, bool preserve);
 void gh_sweep_own(struct gh_heap *heap, struct gh_span *s);
 void gh_sweep_pay(struct gh_heap *heap, u64 bytes);
 u64 gh_sweep_all(struct gh_heap *heap);
+u64 gh_sweep_background(struct gh_heap *heap);
 u64 gh_sweep_stopped(struct gh_heap *heap);
 
 /* Cycle; module/core/gh_gc.c */

@@ -54,6 +54,7 @@
 #include "gh_heap.h"
 #include "gh_port.h"
 
+#define IDLE_REST	(500 * NSEC_PER_USEC)
 #define REPORT_BYTES	(64UL << 10)	/* scanned before it is told */
 #define PREFETCH_MAX	16	/* objects of a word prefetched at once */
 #define RUN		4	/* roots looked at together */
@@ -668,6 +669,32 @@ void gh_mark_shade(struct gh_heap *heap, const u64 *refs, u64 nr,
 	gh_mark_finish(&m);
 }
 
+/*
+ * A fractional worker: if others wait for the CPU they get theirs of it, soon
+ * and often, rather than when the scheduler thinks that it is their turn.
+ */
+static void rest(struct gh_mark *m)
+{
+	u64 now = gh_port_cpu_ns();
+
+	if (gh_port_cpu_wanted()) {
+		gh_work_give(m);
+		gh_port_rest(gh_pace_rest(m->share, now - m->since));
+	}
+	m->since = now;
+}
+
+/**
+ * gh_mark_share() - say what a marker may have of a CPU that others wait for
+ * @m: marker of the calling thread
+ * @share: Q32; 0 is all of it
+ */
+void gh_mark_share(struct gh_mark *m, u64 share)
+{
+	m->share = share;
+	m->since = gh_port_cpu_ns();
+}
+
 /**
  * gh_mark_drain() - mark what is reachable from what is marked
  * @m: marker
@@ -688,11 +715,14 @@ u64 gh_mark_drain(struct gh_mark *m, u64 budget)
 
 		scan_span(m, s);
 		done += m->scanned - before;
-		if (m->scanned >= REPORT_BYTES)
+		if (m->scanned >= REPORT_BYTES) {
 			gh_work_report(m);
+			if (m->share)
+				rest(m);
+		}
 		if (m->head && gh_work_hungry(&m->heap->work))
 			gh_work_give(m);
-		if (m->idle && need_resched())
+		if (m->idle && gh_port_cpu_wanted())
 			break;
 		cond_resched();
 	}
@@ -702,7 +732,7 @@ u64 gh_mark_drain(struct gh_mark *m, u64 budget)
 /**
  * gh_mark_worker() - mark until it is over
  * @heap: heap
- * @idle: only on CPUs that nobody else needs; for the pacer
+ * @idle: only on CPUs that nobody else needs
  *
  * Context: may sleep; a thread of the collector's, no lock held.
  */
@@ -714,6 +744,8 @@ void gh_mark_worker(struct gh_heap *heap, bool idle)
 	init(&m, heap);
 	m.background = true;
 	m.idle = idle;
+	if (!idle)
+		gh_mark_share(&m, gh_pace_share(heap));
 	if (!gh_work_try_join(&m))
 		return;
 	look_at_heap(&m);
@@ -730,7 +762,7 @@ void gh_mark_worker(struct gh_heap *heap, bool idle)
 		}
 		/* It may take long to come back: keep nothing from the others. */
 		gh_mark_finish(&m);
-		cond_resched();
+		gh_port_rest(IDLE_REST);
 		if (!gh_work_try_join(&m))
 			return;
 	}

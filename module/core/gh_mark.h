@@ -93,6 +93,8 @@ struct gh_pending {
  * @window: spans whose first objects are being fetched
  * @win: moves on with every span put in @window
  * @idle: goes out of the way when somebody else needs its CPU
+ * @share: what it may have of a CPU that others wait for, Q32; 0 is all
+ * @since: CPU time of its thread when it last rested, ns
  * @background: a collector thread, which others may take the work of
  * @bytes: bytes of slots marked and not reported yet
  * @scanned: bytes of slots scanned, likewise
@@ -121,6 +123,8 @@ struct gh_mark {
 	u32 win;
 	bool idle;
 	bool background;
+	u64 share;
+	u64 since;
 	u64 bytes;
 	u64 scanned;
 	u64 invalid;
@@ -148,6 +152,7 @@ bool gh_work_done(struct gh_mark *m);
 /* Markers; module/core/gh_mark.c */
 void gh_mark_begin(struct gh_mark *m, struct gh_heap *heap);
 void gh_mark_finish(struct gh_mark *m);
+void gh_mark_share(struct gh_mark *m, u64 share);
 void gh_mark_worker(struct gh_heap *heap, bool idle);
 void gh_mark_refs(struct gh_mark *m, const u64 *refs, u64 nr,
 		  enum gh_root_kind kind);

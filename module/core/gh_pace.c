@@ -308,6 +308,34 @@ void gh_pace_start(struct gh_heap *heap, enum gh_pacer_kind kind)
 }
 
 /**
+ * gh_pace_share() - what a fractional worker may have of a CPU others wait for
+ * @heap: heap that is being marked
+ *
+ * The shares that it has of all CPUs, together.
+ * Return: Q32; 0 if there is no such worker.
+ */
+u64 gh_pace_share(struct gh_heap *heap)
+{
+	const struct gh_pacer *p = &heap->pace.pacer;
+
+	return p->fractional * p->nr_cpus;
+}
+
+/**
+ * gh_pace_rest() - how long to rest after some work
+ * @share: share of the CPU to keep to, Q32, not 0
+ * @worked_ns: how long that was
+ *
+ * Return: ns.
+ */
+u64 gh_pace_rest(u64 share, u64 worked_ns)
+{
+	u64 all = gh_mul_div(worked_ns, GH_FIX_ONE, share);
+
+	return min_t(u64, gh_sat_sub(all, worked_ns), GH_MAX_REST);
+}
+
+/**
  * gh_pace_workers() - how many threads are to mark besides the collector
  * @heap: heap that is being marked
  * @idle: out: how many of them only on CPUs that nobody else needs
@@ -318,10 +346,11 @@ void gh_pace_start(struct gh_heap *heap, enum gh_pacer_kind kind)
 u32 gh_pace_workers(struct gh_heap *heap, u32 *idle)
 {
 	const struct gh_pacer *p = &heap->pace.pacer;
-	u32 dedicated = max_t(u32, p->dedicated, 1) - 1;
+	u32 sure = p->dedicated + !!p->fractional;
 	u32 all = p->nr_cpus - 1;
 
-	*idle = all - min(dedicated, all);
+	/* The collector is one of them. */
+	*idle = all - min(max(sure, 1U) - 1, all);
 	if (atomic64_read(&heap->pace.heap_scan) < (s64)WORKERS_MIN)
 		return 0;
 	return all;

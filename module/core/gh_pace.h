@@ -48,6 +48,8 @@ void gh_pace_end(struct gh_heap *heap, struct gh_cycle *c);
 u64 gh_pace_swept(struct gh_heap *heap);
 u64 gh_pace_swept_pages(struct gh_heap *heap);
 u64 gh_pace_sweep_target(struct gh_heap *heap, u64 bytes);
+u64 gh_pace_share(struct gh_heap *heap);
+u64 gh_pace_rest(u64 share, u64 worked_ns);
 u32 gh_pace_workers(struct gh_heap *heap, u32 *idle);
 void gh_pace_limiter(struct gh_heap *heap, bool marking);
 

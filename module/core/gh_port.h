@@ -172,6 +172,21 @@ u64 gh_port_memory_limit(struct gh_heap *heap);
 u64 gh_port_idle_ns(void);
 
 /**
+ * gh_port_cpu_wanted() - is there somebody else who waits for the caller's CPU?
+ *
+ * Return: true if so, as far as can be told without waiting.
+ */
+bool gh_port_cpu_wanted(void);
+
+/**
+ * gh_port_rest() - let others have the CPU
+ * @ns: for so long, about; at most GH_MAX_REST
+ *
+ * Context: sleeps.
+ */
+void gh_port_rest(u64 ns);
+
+/**
  * gh_port_cpu_ns() - CPU time of the calling thread in ns
  */
 u64 gh_port_cpu_ns(void);

@@ -20,6 +20,10 @@
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
+#include "gh_port.h"
+
+/* Work before a rest, in ns: it takes some time by itself. */
+#define REST_MIN	(100 * NSEC_PER_USEC)
 
 /* Spans swept before others may stop the world. */
 #define GH_SWEEP_BATCH	32
@@ -207,6 +211,42 @@ u64 gh_sweep_stopped(struct gh_heap *heap)
 	return freed;
 }
 
+/* If others wait for the CPU, they have it for as long as this has. */
+static void rest(u64 *since)
+{
+	u64 now, worked;
+
+	if (!gh_port_cpu_wanted())
+		return;
+	now = gh_port_cpu_ns();
+	worked = now - *since;
+	if (worked < REST_MIN)
+		return;
+	gh_port_rest(gh_pace_rest(GH_FIX_ONE / 2, worked));
+	*since = now;
+}
+
+static u64 sweep_all(struct gh_heap *heap, bool background)
+{
+	u64 since = gh_port_cpu_ns(), freed = 0;
+	u32 i;
+
+	/* Pairs with the store in spanclass_make(). */
+	for (i = 0; i < smp_load_acquire(&heap->nr_spanclasses); i++) {
+		bool more = true;
+
+		while (more) {
+			down_read(&heap->world);
+			more = sweep_some(heap, heap->spanclasses[i], &freed);
+			up_read(&heap->world);
+			if (background)
+				rest(&since);
+			cond_resched();
+		}
+	}
+	return freed;
+}
+
 /**
  * gh_sweep_all() - sweep whatever has not been swept
  * @heap: heap
@@ -218,19 +258,18 @@ u64 gh_sweep_stopped(struct gh_heap *heap)
  */
 u64 gh_sweep_all(struct gh_heap *heap)
 {
-	u64 freed = 0;
-	u32 i;
+	return sweep_all(heap, false);
+}
 
-	/* Pairs with the store in spanclass_make(). */
-	for (i = 0; i < smp_load_acquire(&heap->nr_spanclasses); i++) {
-		bool more = true;
-
-		while (more) {
-			down_read(&heap->world);
-			more = sweep_some(heap, heap->spanclasses[i], &freed);
-			up_read(&heap->world);
-			cond_resched();
-		}
-	}
-	return freed;
+/**
+ * gh_sweep_background() - the same, as long as nobody is in a hurry
+ * @heap: heap
+ *
+ * Programs need not wait for it: they sweep what they take.
+ * Context: may sleep; no lock held; the heap's collector.
+ * Return: pages freed.
+ */
+u64 gh_sweep_background(struct gh_heap *heap)
+{
+	return sweep_all(heap, true);
 }

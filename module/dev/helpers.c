@@ -18,6 +18,9 @@
 #include "gh_heap.h"
 #include "gh_port.h"
 
+#include <linux/delay.h>
+#include <linux/sched/stat.h>
+
 #include "device.h"
 #include "helpers.h"
 
@@ -73,6 +76,29 @@ void gh_port_stop_workers(struct gh_heap *heap)
 
 	while (hs->nr)
 		cancel_work_sync(&hs->v[--hs->nr].work);
+}
+
+/**
+ * gh_port_cpu_wanted() - is there somebody else who waits for the caller's CPU?
+ *
+ * Return: true if so.
+ */
+bool gh_port_cpu_wanted(void)
+{
+	return need_resched() || !single_task_running();
+}
+
+/**
+ * gh_port_rest() - let others have the CPU
+ * @ns: for so long, about
+ *
+ * Context: sleeps.
+ */
+void gh_port_rest(u64 ns)
+{
+	unsigned long us = div_u64(ns, NSEC_PER_USEC);
+
+	usleep_range_state(us, us + us / 4 + 1, TASK_IDLE);
 }
 
 /**

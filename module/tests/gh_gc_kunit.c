@@ -192,6 +192,49 @@ static void gh_gc_heap_live(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (u64)atomic64_read(&env->heap->heap_live), 64);
 }
 
+/* The collector is one of the workers; what it and others are to be. */
+static void gh_gc_workers(struct kunit *test)
+{
+	static const struct {
+		u32 cpus, workers, idle;
+		u64 num, den;	/* share of a CPU */
+	} rows[] = {
+		{ 1, 0, 0, 1, 4 }, { 2, 1, 1, 1, 2 }, { 3, 2, 2, 3, 4 },
+		{ 4, 3, 3, 0, 1 }, { 6, 5, 4, 1, 2 }, { 8, 7, 6, 0, 1 },
+		{ 64, 63, 48, 0, 1 },
+	};
+	const struct gh_pacer_heap none = {};
+	struct gh_test_env *env = test->priv;
+	struct gh_pace *p = &env->heap->pace;
+	u32 i, idle, nr;
+	u64 share;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		gh_pacer_start(&p->pacer, GH_PACER_NORMAL, rows[i].cpus, 0,
+			       &none);
+		share = gh_fix_div(rows[i].num, rows[i].den);
+		/* A share of each CPU, which is rounded down. */
+		KUNIT_EXPECT_LE(test, gh_pace_share(env->heap), share);
+		KUNIT_EXPECT_GE(test, gh_pace_share(env->heap) + rows[i].cpus,
+				share);
+		/* Too little to be worth a thread. */
+		KUNIT_EXPECT_EQ(test, gh_pace_workers(env->heap, &idle), 0);
+		atomic64_set(&p->heap_scan, 64 * MIB);
+		nr = gh_pace_workers(env->heap, &idle);
+		KUNIT_EXPECT_EQ_MSG(test, nr, rows[i].workers, "%u CPUs",
+				    rows[i].cpus);
+		KUNIT_EXPECT_EQ_MSG(test, idle, rows[i].idle, "%u CPUs",
+				    rows[i].cpus);
+		atomic64_set(&p->heap_scan, 0);
+	}
+	p->pacer.marking = false;
+	/* A quarter of the CPU: three times as long. */
+	KUNIT_EXPECT_EQ(test, gh_pace_rest(GH_FIX_ONE / 4, 1000), 3000);
+	KUNIT_EXPECT_EQ(test, gh_pace_rest(GH_FIX_ONE / 2, 1000), 1000);
+	KUNIT_EXPECT_EQ(test, gh_pace_rest(GH_FIX_ONE, 1000), 0);
+	KUNIT_EXPECT_EQ(test, gh_pace_rest(1, U64_MAX / 2), GH_MAX_REST);
+}
+
 static void gh_gc_record(struct kunit *test)
 {
 	struct gh_test_env *env = test->priv;
@@ -246,6 +289,7 @@ static struct kunit_case gh_gc_cases[] = {
 	KUNIT_CASE(gh_gc_outer_limit),
 	KUNIT_CASE(gh_gc_outer_limit_releases),
 	KUNIT_CASE(gh_gc_heap_live),
+	KUNIT_CASE(gh_gc_workers),
 	KUNIT_CASE(gh_gc_record),
 	KUNIT_CASE(gh_gc_record_ring),
 	{}

@@ -262,14 +262,6 @@ void wake_up_all(wait_queue_head_t *q);
 #define IS_BENCH 0
 #endif
 
-/* Now and then; in benchmarks the scheduler sees to it. */
-#ifdef GH_BENCH
-#define need_resched()		false
-#else
-extern __thread u32 gh_user_resched;
-
-#define need_resched()		(++gh_user_resched % 64 == 0)
-#endif
 #define might_sleep()		gh_user_may_sleep()
 #define cond_resched() do { \
 	gh_user_may_sleep(); \

@@ -241,6 +241,20 @@ u64 gh_port_idle_ns(void)
 	return 0;
 }
 
+/* Now and then. */
+bool gh_port_cpu_wanted(void)
+{
+	static __thread u32 asked;
+
+	return ++asked % 64 == 0;
+}
+
+void gh_port_rest(u64 ns)
+{
+	cond_resched();
+	gh_user_require(ns <= GH_MAX_REST, "rests for too long");
+}
+
 u64 gh_port_cpu_ns(void)
 {
 	struct timespec ts;

@@ -27,7 +27,6 @@ void __sanitizer_print_stack_trace(void);
 
 __thread int gh_user_cpu;
 #ifndef GH_BENCH
-__thread u32 gh_user_resched;
 #endif
 unsigned int gh_user_fence;
 

@@ -171,6 +171,7 @@ void host_thread_end(struct host_heap *hh, struct host_mapping *map);
 struct gh_mutator *host_thread_mutator(struct host_heap *hh);
 void host_thread_mark(struct host_heap *hh, const struct host_mapping *map,
 		      struct gh_mark *m);
+void host_thread_waits(bool waits);
 u64 *host_copy_words(struct host_copy *c, const u64 *from, size_t nr);
 void host_copy_init(struct host_copy *c);
 void host_copy_destroy(struct host_copy *c);

@@ -168,6 +168,13 @@ void gh_port_checkmark(struct gh_heap *heap, const struct gh_check_report *r)
 	gh_user_bail(__FILE__, __LINE__, "an object is reachable and not marked");
 }
 
+void gh_port_rest(u64 ns)
+{
+	struct timespec ts = { .tv_nsec = ns };
+
+	nanosleep(&ts, NULL);
+}
+
 u64 gh_port_cpu_ns(void)
 {
 	struct timespec ts;

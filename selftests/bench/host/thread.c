@@ -62,6 +62,9 @@ static __thread struct self {
 /* CPUs of threads; bit n: taken. */
 static u32 cpus;
 
+/* Threads that are mutators, of all heaps, and do not wait for a collector. */
+static int running;
+
 static int take_cpu(void)
 {
 	u32 old = READ_ONCE(cpus), cpu;
@@ -221,7 +224,26 @@ struct gh_mutator *host_thread_begin(struct host_heap *hh,
 	mutex_unlock(&hh->core->mutators_lock);
 	free_page((unsigned long)first);
 	self.mut[hh->number] = mut;
+	__atomic_fetch_add(&running, 1, __ATOMIC_RELAXED);
 	return mut;
+}
+
+/* The calling thread waits for the collector, or does not any more. */
+void host_thread_waits(bool waits)
+{
+	__atomic_fetch_add(&running, waits ? -1 : 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * A thread of the collector's asks. The collector itself is one more that runs,
+ * and a helper another one. Threads of the program that sleep count as well.
+ */
+bool gh_port_cpu_wanted(void)
+{
+	int others = gh_user_cpu == HOST_COLLECTOR ? 0 : 1;
+
+	return __atomic_load_n(&running, __ATOMIC_RELAXED) + others >=
+	       GH_USER_ONLINE;
 }
 
 /* The core frees pages at the end: give it some that are its own. */
@@ -241,6 +263,7 @@ void host_thread_end(struct host_heap *hh, struct host_mapping *map)
 	}
 	mutex_unlock(&mut->lock);
 	mutex_unlock(&hh->core->mutators_lock);
+	__atomic_fetch_sub(&running, 1, __ATOMIC_RELAXED);
 	gh_mutator_destroy(hh->core, mut);
 	self.mut[hh->number] = NULL;
 	if (!--self.nr)

@@ -88,7 +88,11 @@ int gh_port_collect(struct gh_heap *heap, int reason)
 	n = reason == GH_CYCLE_HEAP ? want_for_goal(heap, w) :
 				      want_next(w, reason);
 	spin_unlock(&w->lock);
+	if (READ_ONCE(w->marked) >= n)
+		return 0;
+	host_thread_waits(true);
 	wait_event_idle(w->done, READ_ONCE(w->marked) >= n);
+	host_thread_waits(false);
 	return 0;
 }
 
@@ -101,7 +105,9 @@ void host_worker_collect(struct host_heap *hh)
 	spin_lock(&w->lock);
 	n = want_next(w, GH_CYCLE_FORCED);
 	spin_unlock(&w->lock);
+	host_thread_waits(true);
 	wait_event_idle(w->done, READ_ONCE(w->swept) >= n);
+	host_thread_waits(false);
 }
 
 void host_worker_start(struct host_heap *hh)
