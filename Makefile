@@ -48,8 +48,7 @@ help:
 
 KERNEL ?=
 
-# The kernel's build system keeps a copy of the sources per kernel in build/;
-# goheap.ko leads to the last one built.
+# The modules of all kernels are in build/; goheap.ko leads to the last one built.
 modules:
 	@scripts/deps.sh build
 	@kernel='$(KERNEL)'; \
