@@ -13,7 +13,7 @@ help:
 	@echo 'See it work:'
 	@echo '  make run           boot a kernel in QEMU, load the module, run the examples'
 	@echo '  make run-cache     a cache under load while its memory limit moves; a plot'
-	@echo '  make test          all tests, on the stock and on the debug kernel'
+	@echo '  make test          all tests, on three kernels and in user space'
 	@echo '                     (LENGTH=N: random ones N times as long)'
 	@echo
 	@echo 'While working:'
