@@ -13,7 +13,7 @@ help:
 	@echo 'See it work:'
 	@echo '  make run           boot a kernel in QEMU, load the module, run the examples'
 	@echo '  make run-cache     a cache under load while its memory limit moves; a plot'
-	@echo '  make test          all tests, on the stock and on the debug kernel'
+	@echo '  make test          all tests, on three kernels and in user space'
 	@echo '                     (LENGTH=N: random ones N times as long)'
 	@echo
 	@echo 'While working:'
@@ -48,8 +48,7 @@ help:
 
 KERNEL ?=
 
-# The kernel's build system keeps a copy of the sources per kernel in build/;
-# goheap.ko leads to the last one built.
+# The modules of all kernels are in build/; goheap.ko leads to the last one built.
 modules:
 	@scripts/deps.sh build
 	@kernel='$(KERNEL)'; \

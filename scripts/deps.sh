@@ -16,8 +16,8 @@ build=(gcc g++ make libc6-dev kmod rsync linux-headers-cloud-amd64)
 run=("${build[@]}" busybox-static cpio qemu-system-x86)
 cache=("${run[@]}" gnuplot-nox)
 kernel=(linux-source-6.1 bc bison flex libelf-dev libssl-dev perl xz-utils)
-test=("${run[@]}" "${kernel[@]}" clang-14 libclang-rt-14-dev)
-check=("${build[@]}" git linux-source-6.1 xz-utils sparse perl
+test=("${run[@]}" "${kernel[@]}" ccache clang-14 libclang-rt-14-dev)
+check=("${build[@]}" git linux-source-6.1 xz-utils ccache sparse perl
        clang-format-14 codespell shellcheck python3-sphinx spin python3
        gnuplot-nox)
 # User-mode Linux comes from a newer kernel source, which kernel.sh fetches.

@@ -184,6 +184,8 @@ build_kernel()
 	local bad=''
 	local -a make=(make -C "$src" O="$out" "${@:6}")
 
+	# It is made once.
+	export CCACHE_DISABLE=1
 	{
 		"${make[@]}" tinyconfig &&
 		printf '%s\n' "$config" > "$out/.config.wanted" &&

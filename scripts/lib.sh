@@ -10,6 +10,15 @@ CACHE=${GOHEAP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/goheap}
 SOURCE_PACKAGE=linux-source-6.1
 JOBS=$(nproc)
 
+# Compilers are asked through ccache, where it is installed. Paths below this checkout
+# count as relative ones, and the checkout itself does not count, so that a fresh
+# clone finds what another one has compiled. Warnings are remembered as well.
+if [[ -d /usr/lib/ccache ]]; then
+	export PATH=/usr/lib/ccache:$PATH
+	export CCACHE_DIR=$CACHE/ccache CCACHE_MAXSIZE=1G
+	export CCACHE_BASEDIR=$TOP CCACHE_NOHASHDIR=1
+fi
+
 # Progress goes to stderr: the answer of a script, if it has one, to stdout.
 say()
 {

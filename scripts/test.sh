@@ -4,16 +4,22 @@
 # `make test`: every suite in every place where it runs. Each part writes a TAP
 # log to build/logs/; scripts/tap.sh adds them up.
 #
-#   test.sh [PART...]     default: all of them
+#   test.sh [PART...]     default: the first four
 #
 #   host    core and library in user space, under sanitizers
 #   stock   the device and the load-time self-tests on Debian's own kernel
 #   debug   the device and the KUnit suites on the debug kernel
-#   uml     the device and the KUnit suites on the newest kernel, as User-mode
-#           Linux (not part of the default)
-#   kunit   only the KUnit suites on the debug kernel (not part of the default)
+#   races   the KUnit suites, and the device tests with many threads or failures, at
+#           the machine's own speed, with a scan for leaks: on the newest kernel, as
+#           User-mode Linux
+#   uml     the same with all device tests
+#   kunit   only the KUnit suites on the debug kernel
 #   kcsan   the device and the KUnit suites on the kernel that looks for data races
-#           in the module (not part of the default)
+#           in the module
+#
+# First all is built. Then the guests run, one after the other, since they have two
+# processors and tests of time in them; the suites of the host take what guests
+# leave of the machine.
 #
 # LENGTH=N in the environment: tests that take random steps, and the time they may
 # take, are N times as long.
@@ -68,60 +74,120 @@ step()
 	} >> "$log"
 }
 
-# The suites are programs of one thread, most of them, and run side by side.
-host()
-{
-	local log=$LOGS/host.tap target
-	local -a core=(make -s -C "$TOP/selftests/core" "LENGTH=$LENGTH") targets
+HOST_MAKE=(make -s -C "$TOP/selftests/core" "LENGTH=$LENGTH")
+HOST_SUITES=(mutants-quick model fuzz-smoke barrier check failnth tsan)
 
-	targets=(mutants-quick model fuzz-smoke barrier check failnth tsan)
-	: > "$log"
-	step "$log" "build the tests of the core" "${core[@]}" -j "$JOBS" programs
-	for target in "${targets[@]}"; do
-		wait_for_slot
-		suite "$LOGS/host-$target.tap" "core $target" "${core[@]}" "$target" &
-	done
+build_host()
+{
+	: > "$LOGS/host.tap"
+	step "$LOGS/host.tap" "build the tests of the core" "${HOST_MAKE[@]}" \
+		-j "$JOBS" programs
+}
+
+# in_turn NAME COMMAND...: a suite of the host, as soon as a processor is free.
+# Guests have other things running in the background, and go first.
+in_turn()
+{
 	wait_for_slot
-	suite "$LOGS/host-library.tap" "library" \
-		make -s -C "$TOP/userlib" -j "$JOBS" O="$BUILD/userlib" check &
-	wait
-	for target in "${targets[@]}" library; do
-		cat "$LOGS/host-$target.tap" >> "$log"
-		rm -f "$LOGS/host-$target.tap"
+	suite "$LOGS/host-${1#core }.tap" "$1" nice -n 19 "${@:2}" &
+}
+
+# The suites are programs of one thread, most of them, and run side by side.
+run_host()
+{
+	local target
+
+	for target in "${HOST_SUITES[@]}"; do
+		in_turn "core $target" "${HOST_MAKE[@]}" "$target"
+	done
+	in_turn library make -s -C "$TOP/userlib" -j "$JOBS" O="$BUILD/userlib" check
+}
+
+end_host()
+{
+	local name
+
+	for name in "${HOST_SUITES[@]}" library; do
+		cat "$LOGS/host-$name.tap" >> "$LOGS/host.tap"
+		rm -f "$LOGS/host-$name.tap"
 	done
 }
 
-# Programs that a guest runs, in their order; all in build/selftests.
-device_programs()
+# Programs that guests run, all in build/selftests.
+read -r -a PROGRAMS < <(make -s -C "$TOP/selftests/device" list)
+PROGRAMS+=(library library-cache library-cpp library-dlopen)
+
+# The kernel of each part, as find_kernel() has found it.
+declare -A FOUND
+
+# describe PART: what its guest is to do, as kernel, jobs, programs, seconds, memory
+describe()
 {
-	make -s -C "$TOP/selftests/device" list
-	echo library library-cache library-cpp library-dlopen
+	kernel=$1
+	jobs=unit,device
+	programs=("${PROGRAMS[@]}")
+	seconds=1500
+	memory=2048
+	case $1 in
+	stock)	seconds=600 ;;
+	debug)	memory=1024 ;;
+	races)	kernel=uml
+		programs=(alloc concurrent death fail_nth gc hostile map marking
+			  mutator newcomers roots setup storm switching)
+		seconds=600
+		;;
+	kunit)	kernel=debug
+		jobs=unit
+		programs=()
+		;;
+	uml | kcsan) ;;
+	*)	die "unknown part $1" ;;
+	esac
 }
 
-# build LOG: modules and device selftests for one kernel. A step that fails is a
-# failed test, and the guest then reports what is missing.
-build()
+# build_guest PART: modules and device selftests for its kernel. A step that fails
+# is a failed test, and the guest then reports what is missing.
+build_guest()
 {
-	step "$1" "build the module" "$TOP/scripts/module.sh" "$KERNEL_DIR"
-	step "$1" "build the module with tests" \
+	local part=$1 log=$LOGS/$1.tap
+	local kernel jobs programs seconds memory
+
+	: > "$log"
+	describe "$part"
+	if ! find_kernel "$kernel"; then
+		[[ $part == races ]] || die "no kernel for $part"
+		# Debian's archive, which its source comes from, may be out of reach.
+		cat >> "$log" <<- 'SKIPPED'
+			# suite begin User-mode Linux
+			ok 1 - User-mode Linux # SKIP it could not be made; see above
+			# suite end User-mode Linux status 0
+		SKIPPED
+		return
+	fi
+	FOUND[$part]="$KERNEL $KERNEL_DIR"
+	step "$log" "build the module with tests" \
 		"$TOP/scripts/module.sh" -t "$KERNEL_DIR"
-	step "$1" "build the device selftests" make -s -C "$TOP/selftests/device" \
+	[[ $jobs == *device* ]] || return 0
+	step "$log" "build the module" "$TOP/scripts/module.sh" "$KERNEL_DIR"
+	step "$log" "build the device selftests" make -s -C "$TOP/selftests/device" \
 		-j "$JOBS" O="$BUILD/selftests" \
 		KSELFTEST_INC="$("$TOP/scripts/kernel.sh" source)/tools/testing/selftests"
-	step "$1" "build the library's device tests" make -s -C "$TOP/userlib" \
+	step "$log" "build the library's device tests" make -s -C "$TOP/userlib" \
 		-j "$JOBS" O="$BUILD/userlib" TEST_DIR="$BUILD/selftests" \
 		device-test
 }
 
-# guest NAME JOBS SECONDS MIB: boot, take the results, judge
-guest()
+# run_guest PART: boot, take the results, judge
+run_guest()
 {
-	local name=$1 jobs=$2 seconds=$3 memory=$4
-	local log=$LOGS/$name.tap release status=0 program limit=120
-	local append="gh_job=$2 gh_length=$LENGTH"
+	local part=$1 log=$LOGS/$1.tap release status=0 program limit=120
+	local append="gh_length=$LENGTH"
 	local -a files=()
 	local machine=qemu
+	local kernel jobs programs seconds memory
 
+	describe "$part"
+	read -r KERNEL KERNEL_DIR <<< "${FOUND[$part]}"
 	release=$(kernel_release "$KERNEL_DIR")
 	if [[ -f $BUILD/$release/goheap.ko ]]; then
 		files+=("/goheap.ko=$BUILD/$release/goheap.ko")
@@ -129,37 +195,43 @@ guest()
 	if [[ -f $BUILD/$release-tests/goheap.ko ]]; then
 		files+=("/goheap-tests.ko=$BUILD/$release-tests/goheap.ko")
 	fi
-	if [[ $jobs == *device* ]]; then
-		for program in $(device_programs); do
-			if [[ -x $BUILD/selftests/$program ]]; then
-				files+=("/selftests/$program=$BUILD/selftests/$program")
-			fi
-		done
-	fi
-	if [[ $release == *-debug ]]; then
-		append+=" panic_on_warn=1"
-		limit=400
-	fi
-	if [[ $release == *-kcsan ]]; then
-		# A report is told by the log, so that one run finds them all.
-		limit=400
-	fi
-	if [[ $release == *-uml ]]; then
-		# Threads that spin make others wait for their turn.
-		limit=400
-		machine=uml
-	fi
+	for program in "${programs[@]}"; do
+		if [[ -x $BUILD/selftests/$program ]]; then
+			files+=("/selftests/$program=$BUILD/selftests/$program")
+		fi
+	done
+	# On the others a report is told by the log, so that one run finds them all.
+	[[ $release != *-debug ]] || append+=" panic_on_warn=1"
+	# Checks take time, and threads that spin in User-mode Linux make others wait
+	# for their turn.
+	[[ $part == stock ]] || limit=400
+	# Looking for leaks takes a third of the time in an emulated machine.
+	case $kernel in
+	uml)	machine=uml
+		append+=" kmemleak=on"
+		;;
+	debug)	[[ $LENGTH -gt 1 ]] || append+=" kmemleak=off" ;;
+	esac
 
-	append+=" gh_limit=$((limit * LENGTH))"
+	append+=" gh_job=$jobs gh_limit=$((limit * LENGTH))"
 
-	say "$name: booting $release"
-	"$TOP/scripts/initramfs.sh" "$BUILD/$name.cpio" "${files[@]}"
-	"$TOP/scripts/$machine.sh" -k "$KERNEL" -i "$BUILD/$name.cpio" \
-		-l "$LOGS/$name.log" -o "$LOGS/$name.guest.tap" \
-		-t $((seconds * LENGTH)) -m "$memory" -a "$append" || status=$?
+	say "$part: booting $release"
+	"$TOP/scripts/initramfs.sh" "$BUILD/$part.cpio" "${files[@]}"
+	"$TOP/scripts/$machine.sh" -k "$KERNEL" -i "$BUILD/$part.cpio" \
+		-l "$LOGS/$part.log" -o "$LOGS/$part.guest.tap" \
+		-t $((seconds * LENGTH)) -m "$memory" -a "$append" |
+		progress "$part" || status=$?
 
-	cat "$LOGS/$name.guest.tap" >> "$log" || true
-	verdict "$status" "$LOGS/$name.log" >> "$log"
+	cat "$LOGS/$part.guest.tap" >> "$log" || true
+	verdict "$status" "$LOGS/$part.log" >> "$log"
+	all_ran "${programs[@]}" >> "$log"
+}
+
+# Of what a guest prints, that on which somebody waits.
+progress()
+{
+	sed -u -n -e "s/^ *not ok/>> $1: &/p" \
+		-e "s/^# suite end \(.*\) status [0-9]* seconds \([1-9][0-9]*\)\r*$/>> $1: \1, \2 s/p" >&2
 }
 
 # The guest run as a whole, in the words of qemu.sh's exit status.
@@ -182,65 +254,53 @@ verdict()
 	printf '# suite end the guest as a whole status 0\n'
 }
 
-# Every program that selftests/device lists must have run: one that could not be
-# built would leave no trace otherwise.
+# all_ran PROGRAM...: those that were meant to run must have, according to $log: one
+# that could not be built would leave no trace otherwise.
 all_ran()
 {
-	local name=$1 program n=0 bad
+	local program n=0 bad ran
 
-	{
-		printf '# suite begin every device program ran\n'
-		for program in $(device_programs); do
-			n=$((n + 1))
-			bad=
-			grep -aq "^# suite begin device/$program" \
-				"$LOGS/$name.guest.tap" 2>/dev/null || bad=1
-			printf '%sok %d - %s\n' "${bad:+not }" "$n" "$program"
-		done
-		printf '# suite end every device program ran status 0\n'
-	} >> "$LOGS/$name.tap"
-}
-
-# device NAME SECONDS MIB: the device and the module's suites on the kernel of
-# that name
-device()
-{
-	local name=$1
-
-	: > "$LOGS/$name.tap"
-	find_kernel "$name"
-	build "$LOGS/$name.tap"
-	guest "$name" unit,device "$2" "$3"
-	all_ran "$name"
-}
-
-kunit()
-{
-	: > "$LOGS/kunit.tap"
-	find_kernel debug
-	step "$LOGS/kunit.tap" "build the module with tests" \
-		"$TOP/scripts/module.sh" -t "$KERNEL_DIR"
-	guest kunit unit 300 1024
+	[[ $# -gt 0 ]] || return 0
+	ran=" $(tr -d '\0\r' < "$log" |
+		sed -n 's|^# suite begin device/||p' | tr '\n' ' ')"
+	printf '# suite begin every device program ran\n'
+	for program; do
+		n=$((n + 1))
+		bad=
+		[[ $ran == *" $program "* ]] || bad=1
+		printf '%sok %d - %s\n' "${bad:+not }" "$n" "$program"
+	done
+	printf '# suite end every device program ran status 0\n'
 }
 
 parts=("$@")
 if [[ ${#parts[@]} -eq 0 ]]; then
-	parts=(host stock debug)
+	parts=(host stock debug races)
 fi
 
+# What runs in the background would stay when this script is interrupted.
+trap 'trap - TERM; kill 0' INT TERM
+
+guests=()
 logs=()
 for part in "${parts[@]}"; do
-	case $part in
-	host)	host ;;
-	stock)	device stock 600 2048 ;;
-	debug)	device debug 1500 1024 ;;
-	uml)	device uml 1500 2048 ;;
-	kcsan)	device kcsan 1500 2048 ;;
-	kunit)	kunit ;;
-	*)	die "unknown part $part" ;;
-	esac
+	if [[ $part == host ]]; then
+		build_host
+	else
+		build_guest "$part"
+		[[ ! ${FOUND[$part]:-} ]] || guests+=("$part")
+	fi
 	logs+=("$LOGS/$part.tap")
 done
+
+if [[ ${#guests[@]} -gt 0 ]]; then
+	for part in "${guests[@]}"; do
+		run_guest "$part"
+	done &
+fi
+[[ " ${parts[*]} " != *" host "* ]] || run_host
+wait
+[[ " ${parts[*]} " != *" host "* ]] || end_host
 
 say "logs are in $LOGS"
 "$TOP/scripts/tap.sh" "${logs[@]}"

@@ -546,8 +546,7 @@ static inline unsigned long count_items(struct heap *h, struct shared *s)
  */
 static inline long collect_on(int fd)
 {
-	const char *length = getenv("gh_length");
-	__u64 end = now_ns() + (length ? atoi(length) : 1) * 1000000000ULL;
+	__u64 end = now_ns() + test_length() * 1000000000ULL;
 	long n = 0;
 
 	do {

@@ -155,10 +155,10 @@ static void run_child(struct heap *h, __u32 node, unsigned long *progress,
 TEST_F(death, killed)
 {
 	__u64 seed = 0xdead;
-	unsigned int round;
+	unsigned int round, rounds = 100 * test_length();
 	pid_t pid;
 
-	for (round = 0; round < 200; round++) {
+	for (round = 0; round < rounds; round++) {
 		pid = fork();
 		ASSERT_LE(0, pid);
 		if (!pid)
@@ -171,7 +171,7 @@ TEST_F(death, killed)
 			TH_LOG("round %u", round);
 	}
 	/* They did get to do something. */
-	EXPECT_LT(200, *self->progress);
+	EXPECT_LT(rounds, *self->progress);
 }
 
 /* Several at once, with threads, while the parent works, too. */

@@ -523,6 +523,14 @@ static inline __u64 now_ns(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
+/* How many times as long as usual the environment has tests of chance go on. */
+static inline int test_length(void)
+{
+	const char *length = getenv("gh_length");
+
+	return length ? atoi(length) : 1;
+}
+
 /* xorshift64*: the same numbers in every run. */
 static inline __u64 rnd(__u64 *state)
 {

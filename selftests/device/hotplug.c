@@ -431,7 +431,7 @@ static void wait_for_all(struct worker *workers, unsigned int nr,
 
 TEST_F(hotplug, at_work)
 {
-	enum { THREADS = 3, ROUNDS = 20, STEPS = 200 };
+	enum { THREADS = 3, STEPS = 200 };
 	static struct worker workers[THREADS];
 	pthread_t threads[THREADS];
 	struct heap *h = &self->heap;
@@ -457,7 +457,7 @@ TEST_F(hotplug, at_work)
 	}
 
 	/* No ASSERT: the threads have to be told. */
-	for (round = 0; ok && round < ROUNDS; round++) {
+	for (round = 0; ok && round < 10U * test_length(); round++) {
 		/* It goes amid collections, or without any: with full caches. */
 		atomic_store(&calm, round % 2);
 		ok = !gh_param_set(h->fd, GOHEAP_PARAM_GC_PERCENT,

@@ -93,13 +93,10 @@ static void try_at(struct __test_metadata *_metadata, struct heap *h,
 		};
 
 		ASSERT_EQ(0, holder_start(&x, h, NULL));
-		for (int i = 0; i < 3; i++) {
-			EXPECT_GE(10, survivors(h))
-				TH_LOG("sp %#lx asleep %d", sp, asleep);
-			EXPECT_TRUE(alive(h, x.hid))
-				TH_LOG("sp %#lx asleep %d", sp, asleep);
-			usleep(1000);
-		}
+		EXPECT_GE(10, survivors(h))
+			TH_LOG("sp %#lx asleep %d", sp, asleep);
+		EXPECT_TRUE(alive(h, x.hid))
+			TH_LOG("sp %#lx asleep %d", sp, asleep);
 		holder_stop(&x);
 		EXPECT_FALSE(x.interrupted);
 		EXPECT_EQ(0, x.error);

@@ -142,7 +142,7 @@ TEST_F(storm, stopped)
 	pid = start_makers(h, self->node, self->progress, 3, 0);
 	ASSERT_LE(0, pid);
 	wait_progress(self->progress, 10);
-	for (int i = 0; i < 30; i++) {
+	for (int i = 0; i < 15 * test_length(); i++) {
 		kill(pid, SIGSTOP);
 		ASSERT_EQ(0, gh_collect(self->fd));
 		ASSERT_EQ(0, gh_collect(self->fd));
@@ -152,7 +152,7 @@ TEST_F(storm, stopped)
 	}
 	kill(pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, wait_for(pid));
-	EXPECT_LT(30, *self->progress);
+	EXPECT_LT(15, *self->progress);
 	EXPECT_EQ(0, left(h));
 }
 
@@ -166,7 +166,7 @@ TEST_F(storm, traced)
 	ASSERT_LE(0, pid);
 	wait_progress(self->progress, 10);
 	ASSERT_EQ(0, ptrace(PTRACE_SEIZE, pid, 0, 0));
-	for (int i = 0; i < 30; i++) {
+	for (int i = 0; i < 15 * test_length(); i++) {
 		ASSERT_EQ(0, ptrace(PTRACE_INTERRUPT, pid, 0, 0));
 		ASSERT_EQ(pid, waitpid(pid, &status, __WALL));
 		ASSERT_TRUE(WIFSTOPPED(status))
@@ -197,7 +197,7 @@ TEST_F(storm, exit_group)
 {
 	struct heap *h = &self->heap;
 
-	for (int round = 0; round < 20; round++) {
+	for (int round = 0; round < 8 * test_length(); round++) {
 		pid_t pid;
 
 		*self->progress = 0;
@@ -389,7 +389,7 @@ TEST_F(storm, clone_vm)
 				CLONE_VM | SIGCHLD, &k);
 		ASSERT_LT(0, pids[i]);
 	}
-	for (int i = 0; i < 40; i++)
+	for (int i = 0; i < 15 * test_length(); i++)
 		EXPECT_EQ(0, gh_collect(self->fd));
 	wait_progress(self->progress, 20);
 	__atomic_store_n(&done, 1, __ATOMIC_RELEASE);
@@ -441,15 +441,14 @@ TEST_F(storm, come_and_go)
 		ASSERT_EQ(0, gh_collect(self->fd));
 		cycles++;
 		clock_gettime(CLOCK_MONOTONIC, &b);
-	} while (b.tv_sec - a.tv_sec < 4);
+	} while (b.tv_sec - a.tv_sec < 2 * test_length());
 	__atomic_store_n(&done, 1, __ATOMIC_RELEASE);
 	for (int i = 0; i < N; i++) {
 		pthread_join(t[i], NULL);
 		EXPECT_FALSE(c[i].failed);
 		rounds += c[i].rounds;
 	}
-	TH_LOG("%lu mutators came and went in %lu cycles of 4 s", rounds,
-	       cycles);
+	TH_LOG("%lu mutators came and went in %lu cycles", rounds, cycles);
 	EXPECT_LT(20, rounds);
 	EXPECT_EQ(0, left(&self->heap));
 }
@@ -767,7 +766,7 @@ static void try_forgers(struct __test_metadata *_metadata, struct heap *h,
 		};
 		ASSERT_EQ(0, pthread_create(&t[i], NULL, run_forger, &f[i]));
 	}
-	for (int i = 0; i < 60; i++) {
+	for (int i = 0; i < 30 * test_length(); i++) {
 		ASSERT_EQ(0, gh_collect(h->fd));
 		ASSERT_EQ(0, gh_stats(h->fd, &stats));
 		usleep(2000);
