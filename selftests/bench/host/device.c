@@ -118,6 +118,7 @@ static int cmd_info(struct host_heap *hh, void *arg)
 		.max_layout_bits = GH_MAX_LAYOUT_BITS,
 		.max_batch = GH_MAX_BATCH,
 		.max_roots = GH_MAX_ROOTS,
+		.features = GOHEAP_FEATURE_MANAGED_STACKS,
 	};
 	return 0;
 }

@@ -10,6 +10,7 @@
  *			command
  *	push		goheap_frame_begin(), goheap_var(), goheap_frame_end() in
  *			a precise heap
+ *	hstack		goheap_hstack_push() and goheap_hstack_pop()
  *	refill/WHAT	time in the kernel per object, without the system call
  *			and without collecting
  *	entries/WHAT	commands per 1000 objects, all of them
@@ -102,6 +103,30 @@ static MEASURED void push(long n)
 	}
 }
 
+static struct goheap_hstack *hstack;
+
+static MEASURED void push_and_pop(long n)
+{
+	struct goheap_hstack *s = hstack;
+	goheap_ref r = value[0];
+
+	while (n--) {
+		goheap_hstack_push(s, r);
+		goheap_hstack_pop(s);
+	}
+}
+
+static void measure_hstack(void)
+{
+	hstack = goheap_hstack_new(heap);
+	if (!hstack) {
+		fprintf(stderr, "no managed stack: %s\n", goheap_error());
+		exit(1);
+	}
+	measure("hstack", push_and_pop, 2000000);
+	goheap_hstack_free(hstack);
+}
+
 static void measure_push(void)
 {
 	struct goheap *conservative = heap;
@@ -167,6 +192,7 @@ void measure_library(struct goheap *h, int node)
 		measure_marking();
 	measure_stores("16M", LARGE, refs);
 	measure_push();
+	measure_hstack();
 	measure_refill("8", GOHEAP_LAYOUT_NOSCAN, 8);
 	measure_refill("16", GOHEAP_LAYOUT_NOSCAN, 16);
 	measure_refill("node", node, 16);
