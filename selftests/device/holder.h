@@ -19,6 +19,7 @@ struct holder {
 	int error;
 	int ready;
 	int done;
+	int changing;
 	bool interrupted;
 	bool asleep;
 	int stop[2];
