@@ -67,9 +67,10 @@
 #define LEASE_BYTES	(128UL << 10)
 
 /*
- * While objects are being marked it grants 1 / this of it, because slots are paid
- * for with marking at once (gh_pace_pay()).
+ * Slots are paid for with marking at once (gh_pace_pay()). If that is more than
+ * ASSIST_LONG bytes for a whole lease, 1 / MARKING_DIV of it is granted.
  */
+#define ASSIST_LONG	(256UL << 10)
 #define MARKING_DIV	4
 
 /* Pieces that one refill clears: each may be a miss of the cache or two. */
@@ -365,7 +366,10 @@ static struct gh_span *cache_span(struct gh_heap *heap, struct gh_spanclass *sc)
 /* So many words a refill grants at most. */
 static u32 words_wanted(struct gh_heap *heap, const struct gh_lease *l)
 {
-	if (READ_ONCE(heap->phase) == GH_PHASE_MARK)
+	const struct gh_pacer *p = &heap->pace.pacer;
+
+	if (READ_ONCE(heap->phase) == GH_PHASE_MARK &&
+	    gh_pacer_assist_work(p, LEASE_BYTES) > ASSIST_LONG)
 		return max_t(u32, l->want / MARKING_DIV, 1);
 	return l->want;
 }

@@ -283,6 +283,7 @@ static void gh_mutator_while_marking(struct kunit *test)
 {
 	struct gh_test_env *env = test->priv;
 	struct gh_mutator *mut = new_mutator(test);
+	struct gh_pacer *p = &env->heap->pace.pacer;
 	struct gh_refill out;
 	struct gh_cycle c;
 
@@ -290,6 +291,14 @@ static void gh_mutator_while_marking(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, out.words, GH_LEASE_WORDS);
 	gh_test_mark_begin(env);
 	up_write(&env->heap->world);
+	/* Two bytes for each that is taken is not much. */
+	p->assist_work_per_byte = 2 * GH_FIX_ONE;
+	KUNIT_EXPECT_EQ(test, gh_mutator_refill(env->heap, mut, 0, 0, 8, &out),
+			0);
+	KUNIT_EXPECT_EQ(test, out.words, GH_LEASE_WORDS);
+	while (take_granted(slots(mut, 0), out.words, 8))
+		;
+	p->assist_work_per_byte = 3 * GH_FIX_ONE;
 	KUNIT_EXPECT_EQ(test, gh_mutator_refill(env->heap, mut, 0, 0, 8, &out),
 			0);
 	KUNIT_EXPECT_EQ(test, out.words, GH_LEASE_WORDS / 4);
