@@ -327,7 +327,7 @@ static void *sleep_unattached(void *arg)
 	return NULL;
 }
 
-/* Change a large mapping to and fro, so that the mmap lock is hardly ever free. */
+/* Change a large mapping again and again, so that the mmap lock is hardly ever free. */
 static void *change_mappings(void *arg)
 {
 	const size_t bytes = 4 * MIB;
