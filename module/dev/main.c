@@ -12,6 +12,7 @@
 #include "cpuhp.h"
 #include "device.h"
 #include "helpers.h"
+#include "mapping.h"
 #include "shrinker.h"
 #include "sysfs.h"
 
@@ -49,9 +50,12 @@ static int __init goheap_init(void)
 	err = goheap_helpers_init();
 	if (err)
 		goto exit_shrinker;
-	err = goheap_sysfs_init();
+	err = goheap_mapping_init();
 	if (err)
 		goto exit_helpers;
+	err = goheap_sysfs_init();
+	if (err)
+		goto exit_mapping;
 	err = goheap_device_init();
 	if (err)
 		goto exit_sysfs;
@@ -59,6 +63,8 @@ static int __init goheap_init(void)
 
 exit_sysfs:
 	goheap_sysfs_exit();
+exit_mapping:
+	goheap_mapping_exit();
 exit_helpers:
 	goheap_helpers_exit();
 exit_shrinker:
@@ -74,6 +80,7 @@ static void __exit goheap_exit(void)
 {
 	goheap_device_exit();
 	goheap_sysfs_exit();
+	goheap_mapping_exit();
 	goheap_helpers_exit();
 	goheap_shrinker_exit();
 	goheap_cpuhp_exit();

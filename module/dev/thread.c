@@ -76,6 +76,7 @@
 #include "attach.h"
 #include "compat.h"
 #include "fpregs.h"
+#include "mapping.h"
 #include "mutator.h"
 #include "thread.h"
 
@@ -407,25 +408,17 @@ static bool on_range(struct goheap_copy *c, struct goheap_attachment *att,
 static int find_stack(struct goheap_copy *c, struct goheap_attachment *att)
 {
 	unsigned long sp = user_stack_pointer(&c->regs);
-	struct vm_area_struct *vma;
+	int err;
 
 	if (on_range(c, att, sp))
 		return 0;
 	if (on_signal_stack(c, sp))
 		return 0;
-	/* As long as the lock cannot be had, nothing is known of where it is. */
-	if (!mmap_read_trylock(att->mm))
-		return -EBUSY;
-	c->lo = 0;
-	c->hi = 0;
+	err = goheap_mapping_find(att->mm, sp, &c->lo, &c->hi);
+	if (err)
+		return err;
 	c->nowhere = sp;
-	vma = find_vma(att->mm, sp);
-	if (vma && vma->vm_start <= sp && goheap_vma_memory(vma)) {
-		c->lo = vma->vm_start;
-		c->hi = min(vma->vm_end,
-			    round_down(sp, PAGE_SIZE) + UNKNOWN_MAX);
-	}
-	mmap_read_unlock(att->mm);
+	c->hi = min(c->hi, round_down(sp, PAGE_SIZE) + UNKNOWN_MAX);
 	return 0;
 }
 
@@ -590,24 +583,6 @@ static int copy_until(struct goheap_copy *c, struct goheap_attachment *att)
 	return 0;
 }
 
-/* The mapping that @at is in, c->lo and c->hi; empty if it has gone. */
-static int find_first_stack(struct goheap_copy *c, unsigned long at)
-{
-	struct vm_area_struct *vma;
-
-	c->lo = at;
-	c->hi = at;
-	if (!mmap_read_trylock(c->mm))
-		return -EBUSY;
-	vma = find_vma(c->mm, at);
-	if (vma && vma->vm_start <= at && goheap_vma_memory(vma)) {
-		c->lo = vma->vm_start;
-		c->hi = vma->vm_end;
-	}
-	mmap_read_unlock(c->mm);
-	return 0;
-}
-
 /*
  * The thread is on another stack than its first one: a signal handler's or a
  * coroutine's, and who called that is on the first.
@@ -617,10 +592,15 @@ static int mark_first_stack(struct goheap_copy *c, struct goheap_attachment *att
 {
 	u64 since = ktime_get_ns();
 	u32 nth;
+	int err;
 
-	for (nth = 1; find_first_stack(c, at); nth++)
-		if (!goheap_copy_again(c, nth, -EBUSY, &since))
+	for (nth = 1;; nth++) {
+		err = goheap_mapping_find(c->mm, at, &c->lo, &c->hi);
+		if (!err)
+			break;
+		if (!goheap_copy_again(c, nth, err, &since))
 			return -ETIMEDOUT;
+	}
 	return goheap_range_mark(c, att, c->lo, c->hi, true, m);
 }
 
