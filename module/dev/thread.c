@@ -212,10 +212,12 @@ static bool out_of_patience(struct goheap_copy *c, u32 nth, int why, u64 since)
 {
 	u64 ns = ktime_get_ns() - since;
 
-	if (why == -EBUSY) {
+	if (why == -EBUSY)
 		c->lock_ns += ns;
-		return c->lock_ns >= LOCK_PATIENCE;
-	}
+	if (c->lock_ns >= LOCK_PATIENCE)
+		return true;
+	if (why == -EBUSY)
+		return false;
 	if (!why && nth <= FREE_TRIES)
 		return false;
 	c->vain_ns += ns;
@@ -408,6 +410,7 @@ static bool on_range(struct goheap_copy *c, struct goheap_attachment *att,
 static int find_stack(struct goheap_copy *c, struct goheap_attachment *att)
 {
 	unsigned long sp = user_stack_pointer(&c->regs);
+	u64 since = ktime_get_ns();
 	int err;
 
 	if (on_range(c, att, sp))
@@ -415,6 +418,7 @@ static int find_stack(struct goheap_copy *c, struct goheap_attachment *att)
 	if (on_signal_stack(c, sp))
 		return 0;
 	err = goheap_mapping_find(att->mm, sp, &c->lo, &c->hi);
+	c->lock_ns += ktime_get_ns() - since;
 	if (err)
 		return err;
 	c->nowhere = sp;
@@ -577,6 +581,9 @@ static int copy_until(struct goheap_copy *c, struct goheap_attachment *att)
 		err = prepare(c, att);
 		if (err == -EFBIG)
 			return err;
+		/* What it took to get the mmap lock is counted as that. */
+		if (c->result == OUTSIDE)
+			since = ktime_get_ns();
 		if (!goheap_copy_again(c, nth, err, &since))
 			return -ETIMEDOUT;
 	}

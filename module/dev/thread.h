@@ -7,6 +7,7 @@
 struct gh_mark;
 struct goheap_attachment;
 struct goheap_copy;
+struct goheap_file;
 struct task_struct;
 
 /* May a stack be there? Not in what a driver maps, this one included. */
