@@ -113,8 +113,22 @@ static inline void gh_user_preempt(void)
 #endif
 
 /* Where a marker waits for memory, and where it has just loaded a reference. */
-#define prefetch(p)	(gh_user_preempt(), __builtin_prefetch(p))
-#define prefetchw(p)	(gh_user_preempt(), __builtin_prefetch(p, 1))
+/*
+ * GCC takes a function that does nothing but prefetch for one without effects,
+ * and drops calls of it; the barrier is an effect. The kernel's are volatile.
+ */
+#define prefetch(p)						\
+do {								\
+	gh_user_preempt();					\
+	__builtin_prefetch(p);					\
+	__asm__ volatile("");					\
+} while (0)
+#define prefetchw(p)						\
+do {								\
+	gh_user_preempt();					\
+	__builtin_prefetch(p, 1);				\
+	__asm__ volatile("");					\
+} while (0)
 #define array_index_nospec(i, n)	(gh_user_preempt(), (i))
 
 static inline void gh_user_lock_init(struct gh_user_lock *l, bool spin)
