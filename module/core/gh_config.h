@@ -34,6 +34,7 @@
 #define GH_TINY_SIZE		16
 #define GH_TINY_CLASS		2
 #define GH_MAX_OBJS_PER_SPAN	1024
+#define GH_MAX_SPAN_WORDS	(GH_MAX_OBJS_PER_SPAN / 64)
 
 /* Largest object; an object is also at most half of the address space. */
 #define GH_MAX_OBJECT		(1UL << 40)

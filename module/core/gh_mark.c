@@ -17,6 +17,12 @@
  *		gh_span.work, or in gh_mark.dirty of who scans the span
  *	black	both set, or half[mark] set and neither
  *
+ * In the span that it scans a marker notes in gh_mark.near what it marks and
+ * tells the bitmaps before it gives the span up, a word at a time: most references
+ * of trees and lists lead there, and an atomic operation for each took longer than
+ * all the rest. Until then another marker may mark the same slot, too; scan says
+ * that there is nothing more to do, and whose operation sets the bit counts it.
+ *
  * Several markers, and programs that allocate, change the same words. A mark is
  * set once, by compare and exchange. Then gh_span.work is looked at, and changed
  * unless the word is dirty there and the span queued. Whoever scans the span
@@ -97,15 +103,11 @@ static inline bool is_allocated(const struct gh_mark *m,
 	return READ_ONCE(s->bits[idx / 64].half[!m->half]) >> (idx % 64) & 1;
 }
 
-/* A slot of a span has turned grey. */
+/* A slot of another span than the one being scanned has turned grey. */
 static inline void make_dirty(struct gh_mark *m, struct gh_span *s, u32 idx)
 {
 	int work = GH_SPAN_QUEUED | 1 << (idx / 64);
 
-	if (s == m->cur) {
-		m->dirty |= 1U << (idx / 64);
-		return;
-	}
 	/* Pairs with the exchange in scan_span(). */
 	if ((atomic_read(&s->work) & work) == work)
 		return;
@@ -140,6 +142,41 @@ static inline bool mark_slot(struct gh_mark *m, struct gh_span *s, u64 off)
 	return true;
 }
 
+/* The same in the span being scanned; nobody else needs to know yet. */
+static inline bool mark_near(struct gh_mark *m, u64 off)
+{
+	struct gh_span *s = m->cur;
+	u32 idx = gh_span_index(s, off);
+	u64 bit = 1ULL << (idx % 64);
+	u32 word = idx / 64;
+
+	if (unlikely(idx >= s->nelems))
+		return false;
+	if ((s->bits[word].scan | m->near[word]) & bit)
+		return true;
+	if (unlikely(!is_allocated(m, s, idx)))
+		return false;
+	m->near[word] |= bit;
+	m->dirty |= 1U << word;
+	return true;
+}
+
+/* Put what mark_near() has noted into the bitmaps. */
+static void publish_near(struct gh_mark *m, struct gh_span *s)
+{
+	for (; m->near_words; m->near_words &= m->near_words - 1) {
+		u32 i = __ffs64(m->near_words);
+		u64 *marks = &s->bits[i].half[m->half];
+		u64 fresh = m->near[i] & ~READ_ONCE(*marks);
+
+		m->near[i] = 0;
+		if (!fresh)
+			continue;
+		fresh &= ~gh_bits_or(marks, fresh);
+		m->bytes += hweight64(fresh) * s->elemsize;
+	}
+}
+
 /* Second stage: the descriptor is there, fetch the bitmap word. */
 static inline void fetch_word(struct gh_mark *m, struct gh_pending p, u32 i)
 {
@@ -171,18 +208,19 @@ static inline void discover(struct gh_mark *m, u64 ref)
 		return;
 	if (unlikely(ref >> 48 != m->tag))
 		goto invalid;
+	if (off - m->cur_base < m->cur_bytes) {
+		/* A program wrote the word; nothing is to be read beyond. */
+		off = array_index_nospec(off - m->cur_base, m->cur_bytes);
+		if (unlikely(!mark_near(m, m->cur_base + off)))
+			goto invalid;
+		return;
+	}
 	if (unlikely(off >= m->end) && !is_grown(m, off))
 		goto invalid;
-	/* A program wrote the word; the tables are not to be read beyond. */
 	off = array_index_nospec(off, m->end);
 	s = gh_heap_span_of(m->heap, off);
 	if (unlikely(!s))
 		goto invalid;
-	if (s == m->cur) {
-		if (unlikely(!mark_slot(m, s, off)))
-			goto invalid;
-		return;
-	}
 	i = m->pos++ % GH_MARK_RING;
 	old = m->spans[i];
 	m->spans[i].s = s;
@@ -360,6 +398,16 @@ static void prefetch_slots(const struct gh_span *s, u32 first, u64 todo)
 		prefetch(s->kaddr + (first + __ffs64(todo)) * s->elemsize);
 }
 
+/* Fetch what is to be scanned of a word of slots, if that is a small one. */
+static inline void prefetch_word(const struct gh_mark *m,
+				 const struct gh_span *s, u32 i)
+{
+	if (s->npages == 1)
+		prefetch_slots(s, i * 64,
+			       READ_ONCE(s->bits[i].half[m->half]) &
+			       ~s->bits[i].scan);
+}
+
 /* Scan the marked slots of a word, in a span of one page. */
 static void scan_slots(struct gh_mark *m, struct gh_span *s, u32 first,
 		       u64 todo)
@@ -390,10 +438,13 @@ static void scan_word(struct gh_mark *m, struct gh_span *s, u32 i)
 {
 	struct gh_bits *w = &s->bits[i];
 	/* Pairs with gh_mark_black(): what is new is zero. */
-	u64 todo = smp_load_acquire(&w->half[m->half]) & ~w->scan;
+	u64 todo = smp_load_acquire(&w->half[m->half]);
 
+	todo = (todo | m->near[i]) & ~w->scan;
 	if (!todo)
 		return;
+	if (m->near[i])
+		m->near_words |= 1U << i;
 	w->scan |= todo;
 	m->nr_objs += hweight64(todo);
 	m->scanned += hweight64(todo) * s->elemsize;
@@ -411,6 +462,8 @@ static void scan_span(struct gh_mark *m, struct gh_span *s)
 		return;
 	}
 	m->cur = s;
+	m->cur_base = s->base;
+	m->cur_bytes = (u64)s->npages << GH_PAGE_SHIFT;
 	do {
 		/* Pairs with the look in make_dirty(). */
 		m->dirty |= atomic_xchg(&s->work, GH_SPAN_QUEUED) &
@@ -419,11 +472,14 @@ static void scan_span(struct gh_mark *m, struct gh_span *s)
 			u32 i = __ffs64(m->dirty);
 
 			m->dirty &= m->dirty - 1;
+			if (m->dirty)
+				prefetch_word(m, s, __ffs64(m->dirty));
 			scan_word(m, s, i);
 		}
+		publish_near(m, s);
 	} while (atomic_cmpxchg(&s->work, GH_SPAN_QUEUED, 0) !=
 		 GH_SPAN_QUEUED);
-	m->cur = NULL;
+	m->cur_bytes = 0;
 }
 
 /* Put a span in the window; returns the one whose turn it is, or NULL. */
@@ -433,12 +489,9 @@ static struct gh_span *pass_window(struct gh_mark *m, struct gh_span *s)
 	struct gh_span *old = m->window[i];
 
 	m->window[i] = s;
-	if (s && s->npages == 1) {
-		u32 w = __ffs64(atomic_read(&s->work) | GH_SPAN_QUEUED) % 16;
-
-		prefetch_slots(s, w * 64, READ_ONCE(s->bits[w].half[m->half]) &
-			       ~s->bits[w].scan);
-	}
+	if (s)
+		prefetch_word(m, s, __ffs64(atomic_read(&s->work) |
+					    GH_SPAN_QUEUED) % 16);
 	return old;
 }
 

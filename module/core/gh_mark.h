@@ -84,7 +84,11 @@ struct gh_pending {
  * @half: which half of gh_bits takes the marks
  * @end: offsets below have been grown, and perhaps some above
  * @cur: span being scanned
+ * @cur_base: offset where it begins
+ * @cur_bytes: its length; 0 when none is being scanned
  * @dirty: what has turned grey there by this marker, like GH_SPAN_DIRTY
+ * @near_words: which words of @near have been scanned and are not published
+ * @near: what this marker has marked there, and not published
  * @head: spans to scan
  * @tail: where the next one goes
  * @pos: moves on with every reference put in @spans
@@ -113,7 +117,11 @@ struct gh_mark {
 	u32 half;
 	u64 end;
 	struct gh_span *cur;
+	u64 cur_base;
+	u64 cur_bytes;
 	u32 dirty;
+	u32 near_words;
+	u64 near[GH_MAX_SPAN_WORDS];
 	struct gh_span *head;
 	struct gh_span **tail;
 	u32 pos;

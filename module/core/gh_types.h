@@ -218,10 +218,10 @@ struct gh_span {
 	struct gh_bits bits[];
 };
 
-/* Set bits of a word that others change too; a full barrier. */
-static inline void gh_bits_or(u64 *word, u64 mask)
+/* Set bits of a word that others change too; a full barrier. Returns the old. */
+static inline u64 gh_bits_or(u64 *word, u64 mask)
 {
-	atomic64_fetch_or(mask, (atomic64_t *)word);
+	return atomic64_fetch_or(mask, (atomic64_t *)word);
 }
 
 /* Clear bits of a word that others change too; a full barrier. */
