@@ -118,7 +118,7 @@ static struct gh_span *sweep_for_slot(struct gh_heap *heap,
  * @sc: span class of small objects
  *
  * Context: may sleep; mc->lock and heap->world held.
- * Return: the span; ERR_PTR as gh_heap_alloc_span().
+ * Return: the span; ERR_PTR as gh_heap_prepare_span().
  */
 struct gh_span *gh_central_cache_span(struct gh_heap *heap,
 				      struct gh_mcache *mc,
@@ -130,10 +130,12 @@ struct gh_span *gh_central_cache_span(struct gh_heap *heap,
 	s = pop(&sc->central, &sc->central.partial[swept_index(heap)]);
 	if (!s)
 		s = sweep_for_slot(heap, sc);
-	if (!s)
-		s = gh_heap_alloc_span(heap, mc, sc, sc->npages);
-	if (IS_ERR(s))
-		return s;
+	if (!s) {
+		s = gh_heap_prepare_span(heap, mc, sc, sc->npages);
+		if (IS_ERR(s))
+			return s;
+		gh_heap_publish_span(heap, s);
+	}
 	WRITE_ONCE(s->sweepgen, heap->sweepgen + 3);
 	return s;
 }

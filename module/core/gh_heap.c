@@ -496,7 +496,6 @@ static void init_lookup(struct gh_heap *heap, struct gh_span *s,
 	WRITE_ONCE(s->divmul, sc->divmul);
 	WRITE_ONCE(s->nelems, sc->nelems);
 	WRITE_ONCE(s->freeindex, 0);
-	WRITE_ONCE(s->sweepgen, heap->sweepgen);
 	WRITE_ONCE(s->layout, sc->layout->id);
 	for (i = 0; i < sc->nr_words; i++) {
 		WRITE_ONCE(s->bits[i].half[0], 0);
@@ -523,18 +522,21 @@ static void init_span(struct gh_heap *heap, struct gh_span *s,
 }
 
 /**
- * gh_heap_alloc_span() - make a span
+ * gh_heap_prepare_span() - get a descriptor, and pages with memory
  * @heap: heap
  * @mc: mcache of the caller, or NULL to pass by its page cache
  * @sc: span class
  * @npages: pages, sc->npages except for large objects
  *
- * Context: may sleep; mc->lock and heap->world (read) held.
+ * Nobody else knows of the span until it is published, so no collector minds
+ * how long this takes.
+ * Context: may sleep; mc->lock held, heap->world (read) held or not.
  * Return: the span, with no slot allocated; ERR_PTR: -EDQUOT beyond the
  * ceiling, -ENOSPC without addresses, -ENOMEM.
  */
-struct gh_span *gh_heap_alloc_span(struct gh_heap *heap, struct gh_mcache *mc,
-				   struct gh_spanclass *sc, u32 npages)
+struct gh_span *gh_heap_prepare_span(struct gh_heap *heap,
+				     struct gh_mcache *mc,
+				     struct gh_spanclass *sc, u32 npages)
 {
 	struct gh_span *s;
 	u64 growth = 0;
@@ -559,10 +561,6 @@ struct gh_span *gh_heap_alloc_span(struct gh_heap *heap, struct gh_mcache *mc,
 
 	init_span(heap, s, sc, page, npages);
 	s->needzero = dirty;
-	WRITE_ONCE(s->state, GH_SPAN_IN_USE);
-	set_spans(heap, page, npages, s);
-	gh_stat_add(heap, inuse_pages, npages);
-	gh_stat_add(heap, span_bytes, span_bytes(sc->nr_words));
 	return s;
 
 free_pages:
@@ -570,6 +568,36 @@ free_pages:
 free_span:
 	kmem_cache_free(span_cache(sc->nr_words), s);
 	return ERR_PTR(err);
+}
+
+/**
+ * gh_heap_publish_span() - let references lead to a span
+ * @heap: heap
+ * @s: span of gh_heap_prepare_span()
+ *
+ * Context: may sleep; heap->world (read) held.
+ */
+void gh_heap_publish_span(struct gh_heap *heap, struct gh_span *s)
+{
+	lockdep_assert_held(&heap->world);
+	WRITE_ONCE(s->sweepgen, heap->sweepgen);
+	WRITE_ONCE(s->state, GH_SPAN_IN_USE);
+	set_spans(heap, s->base >> GH_PAGE_SHIFT, s->npages, s);
+	gh_stat_add(heap, inuse_pages, s->npages);
+	gh_stat_add(heap, span_bytes, span_bytes(s->nr_words));
+}
+
+/**
+ * gh_heap_drop_span() - give back a span that has not been published
+ * @heap: heap
+ * @s: span of gh_heap_prepare_span()
+ *
+ * Context: may sleep; takes heap->lock.
+ */
+void gh_heap_drop_span(struct gh_heap *heap, struct gh_span *s)
+{
+	give_pages(heap, s->base >> GH_PAGE_SHIFT, s->npages);
+	kmem_cache_free(span_cache(s->nr_words), s);
 }
 
 /**

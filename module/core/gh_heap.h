@@ -279,8 +279,11 @@ struct gh_heap *gh_heap_create(const struct gh_config *cfg);
 void gh_heap_destroy(struct gh_heap *heap);
 
 /* Spans; module/core/gh_heap.c */
-struct gh_span *gh_heap_alloc_span(struct gh_heap *heap, struct gh_mcache *mc,
-				   struct gh_spanclass *sc, u32 npages);
+struct gh_span *gh_heap_prepare_span(struct gh_heap *heap,
+				     struct gh_mcache *mc,
+				     struct gh_spanclass *sc, u32 npages);
+void gh_heap_publish_span(struct gh_heap *heap, struct gh_span *s);
+void gh_heap_drop_span(struct gh_heap *heap, struct gh_span *s);
 void gh_heap_free_span(struct gh_heap *heap, struct gh_span *s);
 u64 gh_heap_scavenge(struct gh_heap *heap, u64 bytes, bool force);
 u64 gh_heap_release(struct gh_heap *heap, u64 bytes);

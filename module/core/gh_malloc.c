@@ -14,6 +14,11 @@
  *	small	up to 32 KiB: a slot of a span in the mcache
  *	large	a span of its own, from the heap
  *
+ * Who allocates holds gh_heap.world, and the collector waits for that at the start
+ * and the end of marking, with all others behind it. So a large object's memory is
+ * got and cleared before the world is taken, and what it has to pay for by sweeping
+ * and marking is paid in steps that let the world go in between.
+ *
  * Objects are zero: pages come zeroed from the kernel, and a slot that has
  * been used before is cleared when it is handed out (needzero).
  *
@@ -32,6 +37,12 @@
 
 /* Memory given back at least when the ceiling is in the way. */
 #define GH_CEILING_RELEASE	(1UL << 20)
+
+/* Bytes that are cleared between two looks whether others want the CPU. */
+#define FILL_STEP		(256UL << 10)
+
+/* Bytes of a large object that are swept for at a time. */
+#define SWEEP_STEP		(1UL << 20)
 
 /* State of one gh_malloc(). */
 struct alloc_ctx {
@@ -85,7 +96,7 @@ static void fill_range(struct gh_heap *heap, u64 off, u64 bytes, int c)
 		memset(gh_heap_kaddr(heap, off), c, n);
 		off += n;
 		bytes -= n;
-		if (!(off & (GH_CHUNK_SIZE - 1)))
+		if (!(off & (FILL_STEP - 1)))
 			cond_resched();
 	}
 }
@@ -319,38 +330,76 @@ static int alloc_tiny(struct gh_heap *heap, struct gh_mcache *mc,
 	return err;
 }
 
+/* Sweep as much as is due for a large object, unless a cycle is due. */
+static int begin_large(struct gh_heap *heap, struct alloc_ctx *ctx, u64 bytes)
+{
+	u64 n = 0;
+	bool due;
+
+	do {
+		n = min_t(u64, n + SWEEP_STEP, bytes);
+		if (down_read_killable(&heap->world))
+			return -EINTR;
+		due = ctx->collect && gh_gc_triggered(heap);
+		if (!due)
+			gh_sweep_pay(heap, n);
+		up_read(&heap->world);
+		if (due)
+			return -EAGAIN;
+	} while (n < bytes);
+	return 0;
+}
+
+/* A span that has memory, all of it zero, becomes a large object. */
+static void finish_large(struct gh_heap *heap, struct gh_span *s,
+			 struct gh_batch *b)
+{
+	gh_heap_publish_span(heap, s);
+	if (unlikely(READ_ONCE(heap->phase) != GH_PHASE_OFF))
+		gh_mark_black(heap, s, 0, 1);
+	s->alloc_count = 1;
+	s->alloc_cache = 0;
+	/* Pairs with the load in gh_span_slot_allocated(). */
+	smp_store_release(&s->freeindex, 1);
+	gh_pace_add(heap, s->elemsize, s->noscan);
+	gh_stat_add(heap, mallocs[0], 1);
+	gh_stat_add(heap, large_alloc_bytes, s->elemsize);
+	batch_add(heap, b, s->base);
+	gh_central_push_swept(heap, s);
+}
+
+/* Allocate as far as it goes. */
 static int alloc_large(struct gh_heap *heap, struct alloc_ctx *ctx,
 		       struct gh_batch *b)
 {
+	struct gh_mcache *mc = per_cpu_ptr(heap->mcaches,
+					   raw_smp_processor_id());
 	u64 npages = DIV_ROUND_UP(ctx->bytes, GH_PAGE_SIZE);
 
 	while (b->nr < ctx->count) {
 		struct gh_span *s;
+		int err;
 
-		if (ctx->collect && gh_gc_triggered(heap))
-			return -EAGAIN;
-		gh_sweep_pay(heap, npages << GH_PAGE_SHIFT);
-		s = gh_heap_alloc_span(heap, NULL, ctx->sc, npages);
+		err = begin_large(heap, ctx, npages << GH_PAGE_SHIFT);
+		if (err)
+			return err;
+		s = gh_heap_prepare_span(heap, NULL, ctx->sc, npages);
 		if (IS_ERR(s))
 			return PTR_ERR(s);
 		if (s->needzero)
 			fill_range(heap, s->base, s->elemsize, 0);
-		if (unlikely(READ_ONCE(heap->phase) != GH_PHASE_OFF))
-			gh_mark_black(heap, s, 0, 1);
-		s->alloc_count = 1;
-		s->alloc_cache = 0;
-		/* Pairs with the load in gh_span_slot_allocated(). */
-		smp_store_release(&s->freeindex, 1);
-		gh_pace_add(heap, s->elemsize, s->noscan);
-		ctx->bytes_taken += s->elemsize;
-		gh_stat_add(heap, mallocs[0], 1);
-		gh_stat_add(heap, large_alloc_bytes, s->elemsize);
-		batch_add(heap, b, s->base);
-		gh_central_push_swept(heap, s);
+		if (down_read_killable(&heap->world)) {
+			gh_heap_drop_span(heap, s);
+			return -EINTR;
+		}
+		finish_large(heap, s, b);
+		gh_pace_pay(heap, &mc->credit, npages << GH_PAGE_SHIFT);
+		up_read(&heap->world);
 	}
 	return 0;
 }
 
+/* Likewise. */
 static int alloc_cached(struct gh_heap *heap, struct alloc_ctx *ctx,
 			struct gh_batch *b)
 {
@@ -358,39 +407,27 @@ static int alloc_cached(struct gh_heap *heap, struct alloc_ctx *ctx,
 					   raw_smp_processor_id());
 	int err;
 
+	if (down_read_killable(&heap->world))
+		return -EINTR;
+	ctx->bytes_taken = 0;
 	mutex_lock(&mc->lock);
 	if (ctx->tiny)
 		err = alloc_tiny(heap, mc, ctx, b);
 	else
 		err = alloc_small(heap, mc, ctx, b);
 	mutex_unlock(&mc->lock);
-	return err;
-}
-
-/* Allocate as far as it goes. */
-static int alloc_once(struct gh_heap *heap, struct alloc_ctx *ctx,
-		      struct gh_batch *b)
-{
-	struct gh_mcache *mc = per_cpu_ptr(heap->mcaches,
-					   raw_smp_processor_id());
-	int err;
-
-	down_read(&heap->world);
-	ctx->bytes_taken = 0;
-	if (ctx->sc->sizeclass)
-		err = alloc_cached(heap, ctx, b);
-	else
-		err = alloc_large(heap, ctx, b);
 	gh_pace_pay(heap, &mc->credit, ctx->bytes_taken);
 	up_read(&heap->world);
 	return err;
 }
 
-static void flush_mcaches(struct gh_heap *heap)
+static int flush_mcaches(struct gh_heap *heap)
 {
-	down_read(&heap->world);
+	if (down_read_killable(&heap->world))
+		return -EINTR;
 	gh_mcache_flush_all(heap);
 	up_read(&heap->world);
+	return 0;
 }
 
 /* A full collection that leaves no free memory unused. */
@@ -399,13 +436,13 @@ static int collect_hard(struct gh_heap *heap)
 	int err;
 
 	/* A block that is open for tiny objects would live on. */
-	flush_mcaches(heap);
-	err = gh_port_collect(heap, GH_CYCLE_CEILING);
+	err = flush_mcaches(heap);
+	if (!err)
+		err = gh_port_collect(heap, GH_CYCLE_CEILING);
 	if (err)
 		return err;
 	gh_sweep_all(heap);
-	flush_mcaches(heap);
-	return 0;
+	return flush_mcaches(heap);
 }
 
 /**
@@ -413,7 +450,7 @@ static int collect_hard(struct gh_heap *heap)
  * @heap: heap
  * @bytes: size of the object
  * @why: the error: memory, the ceiling or the end of heap addresses is in the
- *	way
+ *	way, or the caller is being killed
  * @tries: calls made before for the same allocation, 0 at first; moved on
  *
  * First free pages elsewhere in the heap give theirs, then a collection finds
@@ -428,6 +465,8 @@ int gh_malloc_make_room(struct gh_heap *heap, u64 bytes, int why, int *tries)
 				    max_t(u64, bytes, GH_CEILING_RELEASE);
 	int err;
 
+	if (why == -EINTR)
+		return why;
 	switch ((*tries)++) {
 	case 0:
 		if (gh_heap_release(heap, need))
@@ -501,7 +540,10 @@ int gh_malloc(struct gh_heap *heap, u32 layout, u64 bytes, u32 count,
 
 	err = alloc_ctx_init(heap, &ctx, layout, bytes, count);
 	while (!err && b->nr < count) {
-		err = alloc_once(heap, &ctx, b);
+		if (ctx.sc->sizeclass)
+			err = alloc_cached(heap, &ctx, b);
+		else
+			err = alloc_large(heap, &ctx, b);
 		if (err == -EAGAIN) {
 			err = gh_port_collect(heap, GH_CYCLE_HEAP);
 			ctx.collect = false;

@@ -413,7 +413,8 @@ static int refill_once(struct gh_heap *heap, struct gh_mutator *mut, u32 index,
 	int err = -ENOMEM;
 	u64 taken = 0;
 
-	down_read(&heap->world);
+	if (down_read_killable(&heap->world))
+		return -EINTR;
 	if (gh_mutator_page(heap, mut, 1 + index / GH_LEASES_PER_PAGE)) {
 		mutex_lock(&mut->lock);
 		l = open_lease(heap, mut, index, sc);

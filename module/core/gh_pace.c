@@ -46,7 +46,7 @@
 #define OVERDUE_MIN	(256UL << 10)
 #define OVERDUE_DIV	10
 
-/* Bytes scanned between two looks whether the caller is being killed. */
+/* Bytes scanned before others may have the world, or end the caller. */
 #define ASSIST_STEP	(1UL << 20)
 
 /* Pages swept since the heap began. */
@@ -495,24 +495,38 @@ static u64 steal(struct gh_pace *p, u64 work)
 }
 
 /* Mark until so many bytes have been scanned, or there are no more. */
-static u64 assist(struct gh_heap *heap, u64 work)
+static u64 assist_step(struct gh_heap *heap, u64 work)
 {
 	struct gh_pace *p = &heap->pace;
-	u64 since = ktime_get_ns(), done = 0, n;
+	u64 since = ktime_get_ns(), done, ns;
 	struct gh_mark m;
 
 	gh_mark_begin(&m, heap);
-	do {
-		n = gh_mark_drain(&m, min_t(u64, work - done, ASSIST_STEP));
-		done += n;
-	} while (n && done < work && !fatal_signal_pending(current));
+	done = gh_mark_drain(&m, work);
 	gh_mark_finish(&m);
-	n = ktime_get_ns() - since;
-	atomic64_add(n, &p->assist_ns);
+	ns = ktime_get_ns() - since;
+	atomic64_add(ns, &p->assist_ns);
 	spin_lock(&p->lock);
-	gh_limiter_add_assist(&p->limiter, n);
+	gh_limiter_add_assist(&p->limiter, ns);
 	spin_unlock(&p->lock);
-	gh_port_event(heap, GH_EVENT_ASSIST, done, n);
+	gh_port_event(heap, GH_EVENT_ASSIST, done, ns);
+	return done;
+}
+
+/* The same in steps; whoever waits to stop the world may do so after each. */
+static u64 assist(struct gh_heap *heap, u64 work)
+{
+	u64 cycle = READ_ONCE(heap->nr_cycles), done = 0, n;
+
+	do {
+		n = assist_step(heap, min_t(u64, work - done, ASSIST_STEP));
+		done += n;
+		if (!n || done >= work || fatal_signal_pending(current))
+			break;
+		up_read(&heap->world);
+		down_read(&heap->world);
+	} while (READ_ONCE(heap->phase) == GH_PHASE_MARK &&
+		 READ_ONCE(heap->nr_cycles) == cycle);
 	return done;
 }
 
@@ -522,11 +536,14 @@ static u64 assist(struct gh_heap *heap, u64 work)
  * @credit: of whoever has taken them, bytes; set to 0 when marking begins
  * @bytes: how many
  *
- * Context: may sleep; heap->world held for reading, no other lock.
+ * What is not paid when the cycle ends is forgotten.
+ * Context: may sleep; heap->world held for reading, no other lock, and it may be
+ * given up and taken again.
  */
 void gh_pace_pay(struct gh_heap *heap, atomic64_t *credit, u64 bytes)
 {
 	struct gh_pace *p = &heap->pace;
+	u64 cycle = READ_ONCE(heap->nr_cycles);
 	u64 work, done;
 	s64 have;
 
@@ -541,7 +558,8 @@ void gh_pace_pay(struct gh_heap *heap, atomic64_t *credit, u64 bytes)
 	done = steal(p, work);
 	if (done < work)
 		done += assist(heap, work - done);
-	atomic64_add(gh_pacer_assist_bytes(&p->pacer, done), credit);
+	if (READ_ONCE(heap->nr_cycles) == cycle)
+		atomic64_add(gh_pacer_assist_bytes(&p->pacer, done), credit);
 }
 
 /* For tests: have so many spans been taken that a cycle is due? */

@@ -276,6 +276,7 @@ static void gh_mark_bad_refs(struct kunit *test)
 	set_ref(env, box, i++, tag | ((1ULL << 48) - 1));
 	set_ref(env, box, i++, dead);
 	set_ref(env, box, i++, leaf + 48);		/* free slot */
+	set_ref(env, box, i++, box + 128);		/* in this span */
 	set_ref(env, box, i++, tag + gh_span_limit(s));	/* waste */
 	set_ref(env, box, i++, tag + (env->heap->pages.end_page <<
 				      GH_PAGE_SHIFT));
