@@ -140,6 +140,27 @@ static void add_variable(void)
 	check(ioctl(fd, GOHEAP_IOC_RANGE_REMOVE, &range), "range remove");
 }
 
+static void look_on(goheap_ref ref)
+{
+	struct goheap_info info = { .size = sizeof(info) };
+
+	check(ioctl(fd, GOHEAP_IOC_INFO, &info), "info");
+	/* [reader] */
+	struct goheap_reader reader = { .size = sizeof(reader) };
+	char *view;
+
+	check(ioctl(fd, GOHEAP_IOC_READER, &reader), "reader");
+	/* and in the other process: */
+	view = mmap(NULL, info.address_space, PROT_READ, MAP_SHARED, reader.fd,
+		    GOHEAP_MMAP_OBJECTS);
+	/* [end reader] */
+	check(view == MAP_FAILED, "what a reader maps");
+	check(memcmp(view + (ref & GOHEAP_REF_OFFSET_MASK), at(ref),
+		     sizeof(struct node)), "what a reader sees");
+	munmap(view, info.address_space);
+	close(reader.fd);
+}
+
 /* [refill] */
 static struct goheap_mutator_page *page;
 static struct goheap_slots *slots;	/* of lease 0, the first behind page */
@@ -361,6 +382,7 @@ int main(void)
 	report();
 	give_back();
 
+	look_on(new_node(stack, layout));
 	add_variable();
 	become_mutator();
 	check(!is_object(take_node(layout)), "a taken slot is an object");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Commands about what a heap is: INFO, SETUP, PARAM.
+ * Commands about what a heap is: INFO, SETUP, PARAM, READER.
  *
  * Until its first use a heap exists only as goheap_file.aspace and .params,
  * which SETUP and PARAM change and from which the heap is then made.
@@ -17,7 +17,7 @@
 #define FEATURES	(GOHEAP_FEATURE_ROOTS | GOHEAP_FEATURE_HANDLE_STACKS | \
 			 GOHEAP_FEATURE_MEMORY_LIMIT | \
 			 GOHEAP_FEATURE_MUTATORS | GOHEAP_FEATURE_RANGES | \
-			 GOHEAP_FEATURE_MANAGED_STACKS)
+			 GOHEAP_FEATURE_MANAGED_STACKS | GOHEAP_FEATURE_READERS)
 
 /**
  * goheap_cmd_info() - GOHEAP_IOC_INFO
@@ -104,5 +104,27 @@ int goheap_cmd_param(struct goheap_file *gf, void *arg, bool may_write)
 	if (set)
 		return goheap_param_set(gf, id, p->value, &p->old);
 	p->old = READ_ONCE(gf->params[id]);
+	return 0;
+}
+
+/**
+ * goheap_cmd_reader() - GOHEAP_IOC_READER
+ * @gf: file
+ * @arg: struct goheap_reader
+ * @may_write: unused; a reader gives away no more than it has
+ *
+ * Return: 0, -EINVAL, -EMFILE, -ENFILE or -ENOMEM.
+ */
+int goheap_cmd_reader(struct goheap_file *gf, void *arg, bool may_write)
+{
+	struct goheap_reader *r = arg;
+	int fd;
+
+	if (r->flags || r->reserved)
+		return -EINVAL;
+	fd = goheap_reader_new(gf);
+	if (fd < 0)
+		return fd;
+	r->fd = fd;
 	return 0;
 }

@@ -15,6 +15,10 @@
  * asks it for no memory, the thread has ended, which is the last to wake the
  * scavenger, so that has, and only then the heap goes.
  *
+ * A reader is another file of the same heap, open for reading alone. It holds the
+ * first one, and cannot be opened anew for writing, so it can be given to whom one
+ * does not trust.
+ *
  * Tags. Two heaps get different tags as long as there are tags, so that a
  * reference of one heap is not taken for one of the other; where a reference
  * points is checked in any case.
@@ -22,7 +26,9 @@
 #include "gh_internal.h"
 #include "gh_heap.h"
 
+#include <linux/anon_inodes.h>
 #include <linux/cred.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/idr.h>
 #include <linux/memcontrol.h>
@@ -300,6 +306,7 @@ static int goheap_open(struct inode *inode, struct file *file)
 	if (err)
 		goto remove_cpuhp;
 
+	gf->file = file;
 	file->private_data = gf;
 	file->f_mapping = gf->inode->i_mapping;
 	return nonseekable_open(inode, file);
@@ -336,6 +343,48 @@ static const struct file_operations goheap_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = goheap_mmap,
 };
+
+static int goheap_release_reader(struct inode *inode, struct file *file)
+{
+	struct goheap_file *gf = file->private_data;
+
+	fput(gf->file);
+	return 0;
+}
+
+static const struct file_operations goheap_reader_fops = {
+	.owner = THIS_MODULE,
+	.release = goheap_release_reader,
+	.unlocked_ioctl = goheap_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = goheap_mmap,
+};
+
+/**
+ * goheap_reader_new() - make a file that can only read a heap
+ * @gf: file of the heap
+ *
+ * Context: may sleep; no lock held.
+ * Return: a descriptor that is closed by execve(), or -errno.
+ */
+int goheap_reader_new(struct goheap_file *gf)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	struct file *file;
+
+	if (fd < 0)
+		return fd;
+	file = anon_inode_getfile("[goheap]", &goheap_reader_fops, gf,
+				  O_RDONLY);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	get_file(gf->file);
+	file->f_mapping = gf->inode->i_mapping;
+	fd_install(fd, file);
+	return fd;
+}
 
 static struct miscdevice goheap_misc = {
 	.minor = MISC_DYNAMIC_MINOR,

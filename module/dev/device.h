@@ -35,6 +35,7 @@ struct mem_cgroup;
  * @memcg: cgroup of the opener, which pays for the heap's memory; may be NULL
  * @limit: what the limits of @memcg and the cgroups above it leave
  * @inode: private inode; its mapping finds every user mapping of this heap
+ * @file: the file, which readers hold; not counted here
  * @owner: user who has opened the device
  * @group: and group
  * @lock: protects @aspace, @params and the making of @heap; taken with the mmap
@@ -83,6 +84,7 @@ struct goheap_file {
 	struct mem_cgroup *memcg;
 	struct goheap_memcg_limit limit;
 	struct inode *inode;
+	struct file *file;
 	kuid_t owner;
 	kgid_t group;
 
@@ -132,6 +134,7 @@ static inline struct gh_heap *goheap_heap(struct goheap_file *gf)
 
 struct goheap_file *goheap_file_new(void);
 void goheap_file_free(struct goheap_file *gf);
+int goheap_reader_new(struct goheap_file *gf);
 struct gh_heap *goheap_use(struct goheap_file *gf);
 struct goheap_file *goheap_file_of(struct gh_heap *heap);
 u64 goheap_default_aspace(void);

@@ -70,6 +70,7 @@ static const struct goheap_cmd goheap_cmds[] = {
 	CMD(RANGE_ADD, goheap_range, bytes, true, goheap_cmd_range_add),
 	CMD(RANGE_REMOVE, goheap_range, bytes, true,
 	    goheap_cmd_range_remove),
+	CMD(READER, goheap_reader, reserved, false, goheap_cmd_reader),
 };
 
 /* The last 64-bit member of a structure, and what comes behind it. */
@@ -99,6 +100,7 @@ static void check_structures(void)
 	CHECK(goheap_refill, 40, generation, 32);
 	CHECK(goheap_barrier, 24, refs, 16);
 	CHECK(goheap_range, 32, bytes, 24);
+	CHECK(goheap_reader, 16, reserved, 12);
 	BUILD_BUG_ON(sizeof(struct goheap_lease) != 24);
 }
 

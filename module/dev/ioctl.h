@@ -20,6 +20,7 @@ long goheap_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 int goheap_cmd_info(struct goheap_file *gf, void *arg, bool may_write);
 int goheap_cmd_setup(struct goheap_file *gf, void *arg, bool may_write);
 int goheap_cmd_param(struct goheap_file *gf, void *arg, bool may_write);
+int goheap_cmd_reader(struct goheap_file *gf, void *arg, bool may_write);
 
 /* cmd_object.c */
 int goheap_cmd_layout(struct goheap_file *gf, void *arg, bool may_write);

@@ -257,6 +257,8 @@ static const struct command commands[] = {
 	{ COMMAND(RANGE_REMOVE, range, bytes), RESERVED(range),
 	  .changes = true, .attached = true, .pointers = { NONE, NONE },
 	  .fill = fill_range_remove },
+	{ COMMAND(READER, reader, reserved), RESERVED(reader),
+	  .pointers = { NONE, NONE } },
 };
 
 #define for_each_command(c)						\

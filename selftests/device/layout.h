@@ -216,6 +216,12 @@ AT(goheap_mutator_page, barrier, 40);
 AT(goheap_mutator_page, switches, 4088);
 SIZE(goheap_mutator_page, 4096);
 
+AT(goheap_reader, size, 0);
+AT(goheap_reader, flags, 4);
+AT(goheap_reader, fd, 8);
+AT(goheap_reader, reserved, 12);
+SIZE(goheap_reader, 16);
+
 #define NUMBER(name, nr)						\
 	_Static_assert(GOHEAP_IOC_##name == (0xb900 | (nr)), #name)
 
@@ -236,6 +242,7 @@ NUMBER(REFILL, 13);
 NUMBER(BARRIER, 14);
 NUMBER(RANGE_ADD, 15);
 NUMBER(RANGE_REMOVE, 16);
+NUMBER(READER, 17);
 
 #undef AT
 #undef SIZE

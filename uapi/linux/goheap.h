@@ -43,7 +43,7 @@
  * - EBUSY: the heap is already in use and can no longer be set up.
  * - ENOTCONN: the calling process has not mapped the heap's objects.
  * - EPERM: the file was not opened for writing, which all commands but INFO,
- *   OBJECT, STATS, CYCLE and reading a parameter need.
+ *   OBJECT, STATS, CYCLE, READER and reading a parameter need.
  * - EINTR: a signal handler ran while COLLECT or FREE_OS_MEMORY waited, or the
  *   caller is being killed; nothing was lost. No other command is interrupted.
  *
@@ -205,6 +205,7 @@ enum {
 	GOHEAP_CMD_BARRIER,
 	GOHEAP_CMD_RANGE_ADD,
 	GOHEAP_CMD_RANGE_REMOVE,
+	GOHEAP_CMD_READER,
 };
 
 #define GOHEAP_IOC_INFO		_IO(GOHEAP_IOC_TYPE, GOHEAP_CMD_INFO)
@@ -226,6 +227,7 @@ enum {
 #define GOHEAP_IOC_BARRIER	_IO(GOHEAP_IOC_TYPE, GOHEAP_CMD_BARRIER)
 #define GOHEAP_IOC_RANGE_ADD	_IO(GOHEAP_IOC_TYPE, GOHEAP_CMD_RANGE_ADD)
 #define GOHEAP_IOC_RANGE_REMOVE	_IO(GOHEAP_IOC_TYPE, GOHEAP_CMD_RANGE_REMOVE)
+#define GOHEAP_IOC_READER	_IO(GOHEAP_IOC_TYPE, GOHEAP_CMD_READER)
 
 /* Bits of goheap_info.features. */
 #define GOHEAP_FEATURE_ROOTS		(1ULL << 0)
@@ -234,6 +236,7 @@ enum {
 #define GOHEAP_FEATURE_MUTATORS		(1ULL << 3)
 #define GOHEAP_FEATURE_RANGES		(1ULL << 4)
 #define GOHEAP_FEATURE_MANAGED_STACKS	(1ULL << 5)
+#define GOHEAP_FEATURE_READERS		(1ULL << 6)
 
 /**
  * struct goheap_info - GOHEAP_IOC_INFO: what this kernel and this heap offer
@@ -790,6 +793,26 @@ struct goheap_range {
 	__u32 reserved;
 	__aligned_u64 start;
 	__aligned_u64 bytes;
+};
+
+/**
+ * struct goheap_reader - GOHEAP_IOC_READER: a file that can only read the heap
+ * @size: sizeof(struct goheap_reader)
+ * @flags: must be 0
+ * @fd: out: descriptor, which execve() closes
+ * @reserved: must be 0
+ *
+ * For processes that are to see the objects and not to change them: it maps the
+ * objects for reading alone, takes only commands that change nothing, and cannot
+ * be opened anew for writing. It keeps the heap as other descriptors do. What is
+ * held by a process that has no other file of the heap is no root: it reads what
+ * those that write have made reachable.
+ */
+struct goheap_reader {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 reserved;
 };
 
 #endif /* _UAPI_LINUX_GOHEAP_H */
