@@ -454,7 +454,7 @@ static int collect_hard(struct gh_heap *heap)
  * @tries: calls made before for the same allocation, 0 at first; moved on
  *
  * First free pages elsewhere in the heap give theirs, then a collection finds
- * more. If it is the kernel that has no memory, all of them do: a cgroup's limit
+ * more; before that one who wants to know of it is told. If it is the kernel that has no memory, all of them do: a cgroup's limit
  * may have been lowered by far more than the object takes.
  * Context: may sleep; no lock held.
  * Return: 0: try again; else the error to report.
@@ -474,6 +474,7 @@ int gh_malloc_make_room(struct gh_heap *heap, u64 bytes, int why, int *tries)
 		(*tries)++;
 		fallthrough;
 	case 1:
+		gh_port_shortage(heap);
 		err = collect_hard(heap);
 		gh_heap_release(heap, need);
 		return err;

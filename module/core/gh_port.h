@@ -192,6 +192,14 @@ void gh_port_rest(u64 ns);
 u64 gh_port_cpu_ns(void);
 
 /**
+ * gh_port_shortage() - an allocation has found no room, and a collection is next
+ * @heap: heap
+ *
+ * Context: may sleep; no lock held.
+ */
+void gh_port_shortage(struct gh_heap *heap);
+
+/**
  * gh_port_trace_cycle() - report a finished cycle where gctrace asks for it
  * @heap: heap
  * @c: its record

@@ -57,6 +57,7 @@ struct mem_cgroup;
  * @ended_mutators: mutators whose leases have to be given back
  * @reap_work: does that
  * @status: the status page, struct goheap_status
+ * @shortages: allocations that have found no room and had a collection run
  * @evictions: processes that could not be read and lost the heap
  * @handshakes: threads read; written by the collector, like the next three
  * @handshake_total_ns: time that took
@@ -105,6 +106,7 @@ struct goheap_file {
 	struct work_struct reap_work;
 
 	struct goheap_status *status;
+	atomic64_t shortages;
 	atomic64_t evictions;
 	u64 handshakes;
 	u64 handshake_total_ns;

@@ -93,7 +93,7 @@ static void check_structures(void)
 	CHECK(goheap_roots, 32, ids, 24);
 	CHECK(goheap_collect, 16, cycles, 8);
 	CHECK(goheap_param, 32, old, 24);
-	CHECK(goheap_stats, 8 + 38 * 8 + GOHEAP_NR_SIZE_CLASSES * 24,
+	CHECK(goheap_stats, 8 + 39 * 8 + GOHEAP_NR_SIZE_CLASSES * 24,
 	      by_class, 8 + 28 * 8);
 	CHECK(goheap_cycle, 152, global_bytes, 104);
 	CHECK(goheap_free_os_memory, 16, released, 8);

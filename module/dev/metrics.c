@@ -81,6 +81,7 @@ const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
 	METRIC(GC, "invalid-refs:refs", st.invalid_refs),
 	METRIC(GC, "pause-total:ns", st.pause_total_ns),
 	METRIC(MEMORY, "evictions:processes", st.evictions),
+	METRIC(MEMORY, GOHEAP_SHORTAGES, st.shortages),
 	METRIC(MEMORY, "faults:faults", st.faults),
 	METRIC(MEMORY, "fault-pages:pages", st.fault_pages),
 	METRIC(MEMORY, "scavenged-background:bytes", st.scav_bg_bytes),
@@ -188,6 +189,7 @@ void goheap_view_bury(struct goheap_view *dead, const struct goheap_view *v)
 	st->handshakes += v->st.handshakes;
 	st->handshake_total_ns += v->st.handshake_total_ns;
 	st->evictions += v->st.evictions;
+	st->shortages += v->st.shortages;
 	st->scav_bg_bytes += v->st.scav_bg_bytes;
 	st->scav_eager_bytes += v->st.scav_eager_bytes;
 	st->scav_bg_ns += v->st.scav_bg_ns;

@@ -87,7 +87,10 @@ struct goheap_metric {
 	bool summed;
 };
 
-#define GOHEAP_NR_METRICS	(44 + GOHEAP_NR_BUCKETS)
+#define GOHEAP_NR_METRICS	(45 + GOHEAP_NR_BUCKETS)
+
+/* The metric that can be polled. */
+#define GOHEAP_SHORTAGES	"shortages:allocations"
 
 extern const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS];
 

@@ -36,6 +36,7 @@
 #include "attach.h"
 #include "compat.h"
 #include "device.h"
+#include "sysfs.h"
 
 /* Order of a heap page, and of the largest block asked for: 2 MiB. */
 #define PAGE_ORDER	(GH_PAGE_SHIFT - PAGE_SHIFT)
@@ -153,6 +154,20 @@ static int populate(void **kaddr, u32 npages)
 u64 gh_port_memory(void)
 {
 	return (u64)totalram_pages() << PAGE_SHIFT;
+}
+
+/**
+ * gh_port_shortage() - an allocation has found no room, and a collection is next
+ * @heap: heap
+ *
+ * Context: may sleep; no lock held.
+ */
+void gh_port_shortage(struct gh_heap *heap)
+{
+	struct goheap_file *gf = goheap_file_of(heap);
+
+	atomic64_inc(&gf->shortages);
+	goheap_sysfs_shortage(gf);
 }
 
 /**

@@ -189,6 +189,7 @@ void goheap_stats_read(struct goheap_file *gf, struct goheap_stats *st)
 	st->handshake_total_ns = READ_ONCE(gf->handshake_total_ns);
 	st->handshake_max_ns = READ_ONCE(gf->handshake_max_ns);
 	st->evictions = atomic64_read(&gf->evictions);
+	st->shortages = atomic64_read(&gf->shortages);
 	st->scav_bg_bytes = atomic64_read(&heap->scav.bg_bytes);
 	st->scav_eager_bytes = atomic64_read(&heap->scav.eager_bytes);
 	st->scav_bg_ns = atomic64_read(&heap->scav.bg_ns);

@@ -336,6 +336,20 @@ int goheap_sysfs_add(struct goheap_file *gf)
 }
 
 /**
+ * goheap_sysfs_shortage() - wake who polls the number of shortages
+ * @gf: file
+ *
+ * Context: may sleep.
+ */
+void goheap_sysfs_shortage(struct goheap_file *gf)
+{
+	/* The heaps of unit tests have no folder. */
+	if (gf->dir)
+		sysfs_notify(gf->dir->folders[GOHEAP_FOLDER_MEMORY], NULL,
+			     GOHEAP_SHORTAGES);
+}
+
+/**
  * goheap_sysfs_remove() - undo goheap_sysfs_add()
  * @gf: file, nothing of it freed yet
  *

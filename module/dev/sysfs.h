@@ -8,5 +8,6 @@ int goheap_sysfs_init(void);
 void goheap_sysfs_exit(void);
 int goheap_sysfs_add(struct goheap_file *gf);
 void goheap_sysfs_remove(struct goheap_file *gf);
+void goheap_sysfs_shortage(struct goheap_file *gf);
 
 #endif /* GOHEAP_SYSFS_H */

@@ -230,6 +230,10 @@ void gh_port_wake_scavenger(struct gh_heap *heap)
 {
 }
 
+void gh_port_shortage(struct gh_heap *heap)
+{
+}
+
 void gh_port_trace_scavenge(struct gh_heap *heap,
 			    const struct gh_scav_trace *t)
 {

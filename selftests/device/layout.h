@@ -137,7 +137,8 @@ AT(goheap_stats, scav_bg_bytes, 1896);
 AT(goheap_stats, scav_assist_ns, 1920);
 AT(goheap_stats, check_failures, 1928);
 AT(goheap_stats, check_doubts, 1936);
-SIZE(goheap_stats, 1944);
+AT(goheap_stats, shortages, 1944);
+SIZE(goheap_stats, 1952);
 
 AT(goheap_cycle, size, 0);
 AT(goheap_cycle, flags, 4);

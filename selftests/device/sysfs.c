@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <ftw.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/stat.h>
 
 #include "mutator.h"
@@ -222,6 +223,45 @@ TEST_F(sysfs, handshake_times)
 }
 
 /* The sum of all heaps, those that are gone included where it only grows. */
+/* Told before an allocation fails, and if it need not fail after all. */
+TEST_F(sysfs, shortages)
+{
+	enum { BYTES = 32 * KIB, NR = 16 * MIB / BYTES };
+	struct goheap_stats stats;
+	struct heap heap, *h = &heap;
+	struct pollfd p = { .events = POLLPRI };
+	char path[256], text[32];
+	goheap_ref ref;
+
+	ASSERT_EQ(0, heap_open(h, GIB, 4 * MIB));
+	snprintf(path, sizeof(path), ROOT "/%u/memory/shortages:allocations",
+		 h->info.heap_id);
+	p.fd = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, p.fd);
+	ASSERT_EQ(2, read(p.fd, text, sizeof(text)));
+	EXPECT_EQ('0', text[0]);
+	EXPECT_EQ(0, poll(&p, 1, 0));
+
+	/* All of it garbage: there is room again and again. */
+	for (int i = 0; i < NR; i++)
+		ASSERT_EQ(0, gh_alloc(h->fd, BYTES, 0, 1, &ref, NULL));
+	EXPECT_EQ(1, poll(&p, 1, 10000));
+	EXPECT_TRUE(p.revents & POLLPRI);
+	ASSERT_EQ(0, gh_stats(h->fd, &stats));
+	EXPECT_LE(2, stats.shortages);
+	EXPECT_GE(16 * MIB / MIB, stats.shortages);
+	EXPECT_EQ(stats.shortages, heap_metric(h, "memory/shortages:allocations"));
+	ASSERT_LT(0, pread(p.fd, text, sizeof(text), 0));
+	EXPECT_EQ(0, poll(&p, 1, 0));
+
+	/* None of it garbage. */
+	while (heap_push(h, BYTES, 0))
+		;
+	EXPECT_EQ(1, poll(&p, 1, 10000));
+	close(p.fd);
+	heap_close(h);
+}
+
 TEST_F(sysfs, total)
 {
 	__u64 objects, allocs, bytes;

@@ -559,6 +559,8 @@ struct goheap_class_stats {
  * @check_doubts: objects without a mark that only registers and stacks led to,
  *	which may have been garbage
  * @scav_assist_ns: ns that allocations spent giving memory back
+ * @shortages: allocations that found no room and had a collection run to make it;
+ *	the file memory/shortages:allocations in sysfs can be polled
  */
 struct goheap_stats {
 	__u32 size;
@@ -602,6 +604,7 @@ struct goheap_stats {
 	__aligned_u64 scav_assist_ns;
 	__aligned_u64 check_failures;
 	__aligned_u64 check_doubts;
+	__aligned_u64 shortages;
 };
 
 /**

@@ -71,6 +71,10 @@ void gh_port_depopulate(struct gh_heap *heap, u64 page, void **kaddr,
 		MADV_DONTNEED);
 }
 
+void gh_port_shortage(struct gh_heap *heap)
+{
+}
+
 void gh_port_trace_scavenge(struct gh_heap *heap,
 			    const struct gh_scav_trace *t)
 {
