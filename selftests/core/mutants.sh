@@ -65,7 +65,7 @@ noticed()
 		read -r -a command <<< "$by"
 		(
 			ulimit -t 40
-			timeout 300 "$objects/${command[0]}" "${command[@]:1}" ||
+			timeout 120 "$objects/${command[0]}" "${command[@]:1}" ||
 				exit 1
 		) > "$out/${command[0]}.log" 2>&1 || return 0
 	done
