@@ -142,7 +142,8 @@ void gh_port_stop_workers(struct gh_heap *heap);
  *
  * With GH_CYCLE_HEAP it waits only if gh_gc_overdue().
  * Context: may sleep; no lock held.
- * Return: 0, or -EINTR if the caller is being killed.
+ * Return: 0; -EINTR if the caller is being killed; -ENOMEM if the collector has not
+ * got on for long, but 0 with GH_CYCLE_HEAP.
  */
 int gh_port_collect(struct gh_heap *heap, int reason);
 

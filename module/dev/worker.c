@@ -51,6 +51,9 @@
 #include "trace.h"
 #include "trace_line.h"
 
+/* A collector that gets nothing done for so long is not waited for. */
+#define PATIENCE	(15 * HZ)
+
 /* Anybody can open a heap; the kernel log is everybody's. */
 static DEFINE_RATELIMIT_STATE(log_limit, 5 * HZ, 100);
 
@@ -225,17 +228,48 @@ static u64 want_for_goal(struct gh_heap *heap, struct goheap_worker *w)
 	return overdue ? w->wanted : 0;
 }
 
+/* Grows as long as the collector of a heap gets on. */
+static u64 progress(struct gh_heap *heap)
+{
+	u64 sum = READ_ONCE(heap->nr_cycles) + READ_ONCE(heap->work.scanned);
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(heap->stats, cpu)->swept_pages);
+	return sum;
+}
+
+/* Wait for a cycle that comes to its end; a collector may have no CPU. */
+static int wait_marked(struct gh_heap *heap, struct goheap_worker *w, u64 n)
+{
+	u64 before;
+	long left;
+
+	do {
+		before = progress(heap);
+		left = wait_event_killable_timeout(w->done,
+						   READ_ONCE(w->marked) >= n,
+						   PATIENCE);
+	} while (!left && progress(heap) != before);
+	if (left < 0)
+		return -EINTR;
+	return left ? 0 : -ENOMEM;
+}
+
 /**
  * gh_port_collect() - have a cycle run and wait for the end of its marking
  * @heap: heap
  * @reason: enum gh_cycle_reason
  *
  * Context: may sleep; no lock held.
- * Return: 0, or -EINTR if the caller is being killed.
+ * Return: 0; -EINTR if the caller is being killed; -ENOMEM if the collector has not
+ * got on for long. Then who needs its memory fails, and who is only beyond the goal
+ * (GH_CYCLE_HEAP, 0) goes on.
  */
 int gh_port_collect(struct gh_heap *heap, int reason)
 {
 	struct goheap_worker *w = &goheap_file_of(heap)->worker;
+	int err;
 	u64 n;
 
 	might_sleep();
@@ -250,9 +284,8 @@ int gh_port_collect(struct gh_heap *heap, int reason)
 	n = reason == GH_CYCLE_HEAP ? want_for_goal(heap, w) :
 				      want_next(w, reason);
 	spin_unlock(&w->lock);
-	if (wait_event_killable(w->done, READ_ONCE(w->marked) >= n))
-		return -EINTR;
-	return 0;
+	err = wait_marked(heap, w, n);
+	return err == -ENOMEM && reason == GH_CYCLE_HEAP ? 0 : err;
 }
 
 /**

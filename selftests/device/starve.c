@@ -391,6 +391,45 @@ TEST_F(starve, altogether)
 	EXPECT_EQ(1, heap_live(h));
 }
 
+/* Who needs memory that only the collector can find fails in the end. */
+TEST_F(starve, fails_in_time)
+{
+	struct heap heap, *h = &heap;
+	__u64 since, ns;
+	goheap_ref ref;
+	pid_t gc;
+	int err;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	if (self->cpus < 2)
+		SKIP(return, "only one CPU");
+	ASSERT_EQ(0, heap_open(h, GIB, 2 * MIB));
+	gc = collector_of(h);
+	ASSERT_NE(0, gc);
+	ASSERT_EQ(0, run_on(gc, CPU));
+	ASSERT_EQ(0, run_on(0, OTHER_CPU));
+	ASSERT_TRUE(throttle(-1));
+	ASSERT_TRUE(occupy(self, CPU));
+	if (!altogether(self)) {
+		heap_close(h);
+		SKIP(return, "real-time tasks leave a slice to others");
+	}
+	do {
+		since = now_ns();
+		err = gh_alloc(h->fd, 256 * KIB, 0, 1, &ref, NULL);
+		ns = now_ns() - since;
+	} while (!err);
+	EXPECT_EQ(-ENOMEM, err);
+	EXPECT_EQ(0, heap_cycles(h));
+	EXPECT_LE(10, ns / 1000000000);
+	EXPECT_GE(25, ns / 1000000000);
+	EXPECT_EQ(0, *self->end);
+	release(self);
+	EXPECT_EQ(0, gh_alloc(h->fd, 256 * KIB, 0, 1, &ref, NULL));
+	heap_close(h);
+}
+
 /*
  * A mutator that is a real-time task itself, never makes a call and leaves the
  * collector's CPU to nobody: it is read where it runs.
