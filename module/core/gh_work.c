@@ -20,7 +20,9 @@
  * says so under the lock that the queue is under, so that no span is on its way
  * when both are seen. Roots and barrier buffers can bring new work until then,
  * so the collector looks with programs held off (gh_heap.world, write), when none
- * of them can be a marker, and if there is any lets them go and goes on.
+ * of them can be a marker, and if there is any lets them go and goes on. If there
+ * is none nobody joins any more, and what a check of the marks still finds
+ * (check_marks()) the collector marks alone.
  *
  * What markers count they report whenever they wait or leave, and after each
  * 64 KiB.
@@ -284,20 +286,6 @@ static void go_passive(struct gh_work *w, struct gh_mark *m)
 	wake_up_all(&w->wait);
 }
 
-/* It goes on, unless marking is over. Returns whether there is work. */
-static bool go_active(struct gh_work *w)
-{
-	bool found;
-
-	spin_lock(&w->lock);
-	found = w->head;
-	WRITE_ONCE(w->nr_hungry, w->nr_hungry - 1);
-	if (w->marking)
-		WRITE_ONCE(w->nr_active, w->nr_active + 1);
-	spin_unlock(&w->lock);
-	return found;
-}
-
 /**
  * gh_work_wait() - wait for spans to scan
  * @m: marker without spans, pipeline and window empty
@@ -309,30 +297,43 @@ static bool go_active(struct gh_work *w)
 bool gh_work_wait(struct gh_mark *m)
 {
 	struct gh_work *w = &m->heap->work;
-	bool found;
+	bool marking;
 
 	go_passive(w, m);
 	wait_event_idle(w->wait, READ_ONCE(w->head) || !READ_ONCE(w->marking));
-	found = go_active(w);
+	spin_lock(&w->lock);
+	WRITE_ONCE(w->nr_hungry, w->nr_hungry - 1);
 	/* Marking does not end while this marker is active. */
-	return found || READ_ONCE(w->marking);
+	marking = w->marking;
+	if (marking)
+		WRITE_ONCE(w->nr_active, w->nr_active + 1);
+	spin_unlock(&w->lock);
+	return marking;
 }
 
 /**
  * gh_work_wait_all() - wait for spans to scan, or for all other markers
  * @m: marker of the collector, without spans, pipeline and window empty
  *
- * Context: may sleep; gh_heap.world not held.
+ * The collector stays active even when gh_work_done() has said that marking is
+ * over: it may be that there is more to mark (check_marks()).
+ * Context: may sleep; gh_heap.world not held, or marking is over.
  * Return: false when there was no other active marker and nothing to scan.
  */
 bool gh_work_wait_all(struct gh_mark *m)
 {
 	struct gh_work *w = &m->heap->work;
+	bool found;
 
 	go_passive(w, m);
 	wait_event_idle(w->wait,
 			READ_ONCE(w->head) || !READ_ONCE(w->nr_active));
-	return go_active(w);
+	spin_lock(&w->lock);
+	found = w->head;
+	WRITE_ONCE(w->nr_hungry, w->nr_hungry - 1);
+	WRITE_ONCE(w->nr_active, w->nr_active + 1);
+	spin_unlock(&w->lock);
+	return found;
 }
 
 /**

@@ -181,6 +181,36 @@ static void gh_check_keeps(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, gh_test_alive(env, nth(env, i)));
 }
 
+/*
+ * In a cycle: a marker that has left out all but the first node is made to see
+ * to the rest before it ends.
+ */
+static void gh_check_cycle(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	struct gh_cycle c;
+	u32 i, idx;
+
+	make_list(test, 40);
+	gh_test_collect(env);
+	/* It takes the first node for scanned. */
+	idx = gh_span_index(gh_test_span(env, env->root[0]),
+			    gh_test_off(env->root[0]));
+	gh_test_span(env, env->root[0])->bits[idx / 64].scan |= 1ULL << idx % 64;
+	env->heap->checkmark = true;
+	gh_test_collect(env);
+	KUNIT_EXPECT_EQ(test, env->heap->check_failures, 39);
+	for (i = 0; i < 40; i++)
+		KUNIT_EXPECT_TRUE(test, gh_test_alive(env, nth(env, i)));
+	KUNIT_ASSERT_TRUE(test, gh_gc_get_cycle(env->heap, 0, &c));
+	KUNIT_EXPECT_EQ(test, c.heap_marked, 40 * 16);
+	KUNIT_EXPECT_EQ(test, c.scanned_objs, 39);
+	/* And the next one finds nothing. */
+	gh_test_collect(env);
+	KUNIT_EXPECT_EQ(test, env->heap->check_failures, 39);
+	KUNIT_EXPECT_TRUE(test, gh_test_alive(env, nth(env, 39)));
+}
+
 /* What only a register or a stack leads to proves nothing. */
 static void gh_check_doubts(struct kunit *test)
 {
@@ -478,6 +508,7 @@ static struct kunit_case gh_knobs_cases[] = {
 	KUNIT_CASE(gh_check_finds),
 	KUNIT_CASE(gh_check_path),
 	KUNIT_CASE(gh_check_keeps),
+	KUNIT_CASE(gh_check_cycle),
 	KUNIT_CASE(gh_check_doubts),
 	KUNIT_CASE(gh_check_stack),
 	KUNIT_CASE(gh_check_deep),

@@ -276,6 +276,85 @@ TEST_F(knobs, modes)
 	EXPECT_EQ(0, heap_metric(h, "gc/checkmark-failures:objects"));
 }
 
+/* A list that takes a while to mark, in slot 0; returns the node at its end. */
+static goheap_ref make_long_list(struct heap *h, __u32 node, unsigned int n)
+{
+	goheap_ref *slots = h->stack->slots;
+	goheap_ref last = 0;
+
+	slots[0] = 0;
+	for (; n; n -= 1000) {
+		h->stack->top = 1;
+		if (heap_push_many(h, 16, node, 1000) != 1000)
+			return 0;
+		/* In strides, so that neighbours are far apart in the list. */
+		for (unsigned int i = 0; i < 1000; i++) {
+			goheap_ref ref = slots[1 + i * 7 % 1000];
+
+			if (!last)
+				last = ref;
+			*heap_word(h, ref, 0) = slots[0];
+			slots[0] = ref;
+		}
+	}
+	h->stack->top = 1;
+	return last;
+}
+
+/*
+ * Move the reference at the end of the list to a slot that has been read by then,
+ * perhaps, and say nothing of it. It leads to an object that leads to another.
+ * Returns whether both are left; less than 0 if it could not be tried.
+ */
+static int move_silently(struct heap *h, __u32 node, goheap_ref last, int delay)
+{
+	goheap_ref *slots = h->stack->slots, ref, leaf;
+	__u64 cycles = heap_cycles(h);
+	pthread_t t;
+
+	/* The topmost slot would be a doubt. */
+	slots[2] = 0;
+	h->stack->top = 1;
+	ref = heap_push(h, 16, node);
+	if (!ref || gh_alloc(h->fd, 16, 0, 1, heap_word(h, ref, 0), NULL))
+		return -1;
+	leaf = *heap_word(h, ref, 0);
+	*heap_word(h, last, 0) = ref;
+	slots[1] = 0;
+	h->stack->top = 3;
+	if (pthread_create(&t, NULL, collect_once, h))
+		return -1;
+	wait_for_marking(h, cycles);
+	for (__u64 end = now_ns() + delay * 1000; now_ns() < end;)
+		;
+	slots[1] = ref;
+	*heap_word(h, last, 0) = 0;
+	pthread_join(t, NULL);
+	return heap_has(h, ref) && heap_has(h, leaf);
+}
+
+/* What a program loses for want of a barrier is found and kept, whole. */
+TEST_F(knobs, checkmark_finds)
+{
+	struct heap *h = &self->heap;
+	struct goheap_stats stats = { };
+	goheap_ref last;
+	int i;
+
+	last = make_long_list(h, self->node, 100000);
+	ASSERT_NE(0, last);
+	ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GCCHECKMARK, 1));
+	for (i = 0; i < 400 && stats.check_failures < 3; i++) {
+		ASSERT_EQ(1, move_silently(h, self->node, last, i % 20 * 20));
+		ASSERT_EQ(0, gh_stats(self->fd, &stats));
+	}
+	EXPECT_LE(3, stats.check_failures)
+		TH_LOG("%d tries", i);
+	/* The heap goes on as if nothing had been. */
+	ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GCCHECKMARK, 0));
+	EXPECT_EQ(100002, heap_live(h));
+}
+
 TEST_F(knobs, clobber)
 {
 	struct heap *h = &self->heap;
