@@ -20,7 +20,10 @@
  * program the planned quarter of all CPUs, as in the pacer; and all CPUs while
  * the world is stopped, since nobody else can use them. Idle time counts as
  * nobody's: it is taken out of the program's share, or a program with one
- * thread on many CPUs would never be found to suffer.
+ * thread on many CPUs would never be found to suffer. It can come late and all at
+ * once, of a CPU that has slept for minutes. Then it undoes what the program's
+ * share has drained since marking began or ended, and what is left of it is
+ * forgotten: time that nobody used is none of the collector's.
  *
  * Invariants: fill <= capacity; enabled if and only if fill == capacity, but
  * for a change of nothing, which leaves it as it is.
@@ -85,7 +88,7 @@ void gh_limiter_accumulate(struct gh_limiter *l, s64 mutator_ns, s64 gc_ns)
 /* Count what has passed since the last time. */
 static void update(struct gh_limiter *l, u64 now)
 {
-	s64 total, gc, idle;
+	s64 total, gc, idle, mutator, late;
 
 	/* Not the latest: the pools wait for a caller who knows the time. */
 	if (now < l->last_update)
@@ -99,7 +102,16 @@ static void update(struct gh_limiter *l, u64 now)
 	/* The collector's share is one of all CPUs, idle or not. */
 	if (l->gc_enabled)
 		gc += total / GH_PACER_UTILIZATION_DIV;
-	gh_limiter_accumulate(l, total - idle - gc, gc);
+	mutator = total - gc;
+	/* Out of the program's share now, or where that has drained before. */
+	late = idle - min(idle, max_t(s64, mutator, 0));
+	mutator -= idle - late;
+	late = min_t(u64, late, l->drained);
+	l->drained -= late;
+	if (mutator > 0)
+		l->drained = gh_sat_add(l->drained,
+					min_t(u64, mutator, l->fill + gc));
+	gh_limiter_accumulate(l, mutator - late, gc);
 }
 
 static void set_capacity(struct gh_limiter *l, u32 nr_cpus)
@@ -155,6 +167,7 @@ void gh_limiter_start_transition(struct gh_limiter *l, bool gc_on, u64 cycle,
 	if (WARN_ON_ONCE(l->transitioning || l->gc_enabled == gc_on))
 		return;
 	update(l, now);
+	l->drained = 0;
 	l->gc_enabled = gc_on;
 	l->cycle = cycle;
 	l->transitioning = true;

@@ -33,6 +33,8 @@
  * @fill: CPU time in the bucket, at most @capacity
  * @capacity: size of the bucket
  * @overflow: CPU time of the collector that did not fit, since the beginning
+ * @drained: by how much more it would have been filled since the last transition
+ *	without the program's share
  * @last_update: up to when time has been counted
  * @assist_pool: CPU time of assists not counted yet (assistTimePool)
  * @idle_pool: idle CPU time not counted yet (idleTimePool)
@@ -51,6 +53,7 @@ struct gh_limiter {
 	u64 fill;
 	u64 capacity;
 	u64 overflow;
+	u64 drained;
 	u64 last_update;
 	u64 assist_pool;
 	u64 idle_pool;

@@ -261,6 +261,19 @@ static void add_idle(struct gh_heap *heap)
 	p->idle_seen = idle;
 }
 
+/* Have the limiter count the time up to now, if it is time. */
+static void update_limiter(struct gh_heap *heap, u64 now)
+{
+	struct gh_limiter *l = &heap->pace.limiter;
+	bool was = gh_limiter_limiting(l);
+
+	if (!gh_limiter_need_update(l, now))
+		return;
+	add_idle(heap);
+	gh_limiter_update(l, now);
+	limiter_event(heap, was);
+}
+
 /**
  * gh_pace_limiter() - the collector begins or ends to take CPU time
  * @heap: heap
@@ -368,17 +381,13 @@ void gh_pace_revise(struct gh_heap *heap)
 	struct gh_pacer_heap h;
 	struct gh_pacer_work w;
 	u64 now = ktime_get_ns();
-	bool was;
 
 	if (!spin_trylock(&p->lock))
 		return;
-	was = gh_limiter_limiting(&p->limiter);
 	h = heap_of(heap);
 	w = work_of(heap);
 	gh_pacer_revise(&p->pacer, &h, &w);
-	if (gh_limiter_need_update(&p->limiter, now))
-		gh_limiter_update(&p->limiter, now);
-	limiter_event(heap, was);
+	update_limiter(heap, now);
 	spin_unlock(&p->lock);
 }
 

@@ -23,7 +23,7 @@ struct gh_heap;
  * @worker_ns: CPU time of other workers in this cycle
  * @swept_before: pages that had been swept when this cycle ended
  * @sweeping: not all has been swept since; changes like @pacer
- * @idle_seen: idle time of the CPUs that @limiter knows of
+ * @idle_seen: idle time of all CPUs that @limiter knows of
  */
 struct gh_pace {
 	spinlock_t lock;		/* pacer, limiter */

@@ -168,7 +168,7 @@ u64 gh_port_memory_limit(struct gh_heap *heap);
  * gh_port_idle_ns() - idle time of all CPUs together in ns
  *
  * Context: does not sleep; a lock may be held.
- * Return: since some moment; less than before if CPUs have come or gone.
+ * Return: since some moment. That of a CPU may come late, and all at once.
  */
 u64 gh_port_idle_ns(void);
 

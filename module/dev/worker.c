@@ -336,15 +336,17 @@ bool goheap_worker_request(struct goheap_file *gf)
 /**
  * gh_port_idle_ns() - idle time of all CPUs together in ns
  *
- * Return: since the machine was started, of the CPUs that are online. It is
- * counted in ticks, and that of a CPU that sleeps is added when it wakes up.
+ * Return: since the machine was started, of CPUs that are offline until they
+ * went. It is counted in ticks, and that of a CPU that sleeps is added when it
+ * wakes up.
  */
 u64 gh_port_idle_ns(void)
 {
 	u64 sum = 0;
 	int cpu;
 
-	for_each_online_cpu(cpu)
+	/* Not only those online: when one comes back its past is nothing new. */
+	for_each_possible_cpu(cpu)
 		sum += kcpustat_cpu(cpu).cpustat[CPUTIME_IDLE];
 	return sum;
 }

@@ -235,6 +235,22 @@ static void gh_gc_workers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gh_pace_rest(1, U64_MAX / 2), GH_MAX_REST);
 }
 
+/*
+ * A CPU that comes back, or wakes up, with idle time of an hour: assists go on.
+ */
+static void gh_gc_idle(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	struct gh_pace *p = &env->heap->pace;
+
+	gh_test_collect(env);
+	p->idle_seen -= min_t(u64, p->idle_seen, 3600 * NSEC_PER_SEC);
+	gh_test_mark(env);
+	KUNIT_EXPECT_FALSE(test, gh_limiter_limiting(&p->limiter));
+	KUNIT_EXPECT_LT(test, p->limiter.fill, p->limiter.capacity / 2);
+	KUNIT_EXPECT_EQ(test, p->limiter.last_enabled, 0);
+}
+
 static void gh_gc_record(struct kunit *test)
 {
 	struct gh_test_env *env = test->priv;
@@ -290,6 +306,7 @@ static struct kunit_case gh_gc_cases[] = {
 	KUNIT_CASE(gh_gc_outer_limit_releases),
 	KUNIT_CASE(gh_gc_heap_live),
 	KUNIT_CASE(gh_gc_workers),
+	KUNIT_CASE(gh_gc_idle),
 	KUNIT_CASE(gh_gc_record),
 	KUNIT_CASE(gh_gc_record_ring),
 	{}

@@ -94,9 +94,42 @@ static void gh_limiter_idle(struct kunit *test)
 	gh_limiter_update(&l, 200 * MSEC);
 	expect(test, &l, 100 * MSEC, 0, false);
 	/* More than there was: times of other CPUs come late. */
-	gh_limiter_add_idle(&l, 500 * MSEC);
+	gh_limiter_add_idle(&l, 400 * MSEC);
 	gh_limiter_update(&l, 300 * MSEC);
-	expect(test, &l, 400 * MSEC, 0, false);
+	expect(test, &l, 300 * MSEC, 0, false);
+}
+
+/* Late idle time undoes what the program has drained meanwhile, and no more. */
+static void gh_limiter_late(struct kunit *test)
+{
+	struct gh_limiter l;
+
+	gh_limiter_init(&l, 4, 0);
+	gh_limiter_accumulate(&l, 0, SEC);
+	transition(&l, true, 1, 0, 0);
+	gh_limiter_update(&l, 100 * MSEC);
+	expect(test, &l, 800 * MSEC, 0, false);
+	gh_limiter_add_idle(&l, 3600 * SEC);
+	gh_limiter_update(&l, 200 * MSEC);
+	expect(test, &l, 1200 * MSEC, 0, false);
+	/* The rest is gone, and so is what has been undone. */
+	gh_limiter_add_idle(&l, 3600 * SEC);
+	gh_limiter_add_assist(&l, 350 * MSEC);
+	gh_limiter_update(&l, 300 * MSEC);
+	expect(test, &l, 1700 * MSEC, 0, false);
+	/* What is below empty was not drained. */
+	transition(&l, false, 1, 300 * MSEC, 300 * MSEC);
+	gh_limiter_update(&l, 10 * SEC);
+	expect(test, &l, 0, 0, false);
+	gh_limiter_add_idle(&l, U64_MAX);
+	gh_limiter_update(&l, 10 * SEC);
+	expect(test, &l, 1700 * MSEC, 0, false);
+	/* Nor does what was drained before the last transition come back. */
+	gh_limiter_update(&l, 11 * SEC);
+	transition(&l, true, 2, 11 * SEC, 11 * SEC);
+	gh_limiter_add_idle(&l, U64_MAX);
+	gh_limiter_update(&l, 11 * SEC);
+	expect(test, &l, 0, 0, false);
 }
 
 /* Nothing but collections: on after a second, off after a moment without. */
@@ -208,6 +241,7 @@ static struct kunit_case gh_limiter_cases[] = {
 	KUNIT_CASE(gh_limiter_bucket),
 	KUNIT_CASE(gh_limiter_cycle),
 	KUNIT_CASE(gh_limiter_idle),
+	KUNIT_CASE(gh_limiter_late),
 	KUNIT_CASE(gh_limiter_spiral),
 	KUNIT_CASE(gh_limiter_resize),
 	KUNIT_CASE(gh_limiter_clock),
