@@ -25,8 +25,9 @@
  *   that there is nothing to assist with.
  *
  * The second and the third are off while the limiter says that the collector has
- * had half of the CPU time: a heap that cannot be kept within the memory limit is
- * to be slow, but not to stand still.
+ * had half of the CPU time, and so is giving memory back to stay within the memory
+ * limit (gh_scavenge.c): a heap that cannot be kept within it is to be slow, but not
+ * to stand still.
  *
  * A limit below the live heap, or GOGC=0, has the trigger where the last cycle
  * ended. A cycle for each span would do no good; the heap grows by 64 KiB or by
@@ -392,6 +393,40 @@ void gh_pace_revise(struct gh_heap *heap)
 }
 
 /**
+ * gh_pace_limiting() - is the collector to do without help, by now?
+ * @heap: heap
+ *
+ * Context: does not sleep; any lock may be held but that of gh_pace.
+ * Return: what gh_limiter_limiting() says when all time has been counted.
+ */
+bool gh_pace_limiting(struct gh_heap *heap)
+{
+	struct gh_pace *p = &heap->pace;
+	u64 now = ktime_get_ns();
+
+	if (gh_limiter_need_update(&p->limiter, now) &&
+	    spin_trylock(&p->lock)) {
+		update_limiter(heap, now);
+		spin_unlock(&p->lock);
+	}
+	return gh_limiter_limiting(&p->limiter);
+}
+
+/**
+ * gh_pace_helped() - a program has done some of the collector's work
+ * @heap: heap
+ * @ns: for how long
+ */
+void gh_pace_helped(struct gh_heap *heap, u64 ns)
+{
+	struct gh_pace *p = &heap->pace;
+
+	spin_lock(&p->lock);
+	gh_limiter_add_assist(&p->limiter, ns);
+	spin_unlock(&p->lock);
+}
+
+/**
  * gh_pace_end() - marking is over
  * @heap: heap
  * @c: what it has found
@@ -515,9 +550,7 @@ static u64 assist_step(struct gh_heap *heap, u64 work)
 	gh_mark_finish(&m);
 	ns = ktime_get_ns() - since;
 	atomic64_add(ns, &p->assist_ns);
-	spin_lock(&p->lock);
-	gh_limiter_add_assist(&p->limiter, ns);
-	spin_unlock(&p->lock);
+	gh_pace_helped(heap, ns);
 	gh_port_event(heap, GH_EVENT_ASSIST, done, ns);
 	return done;
 }

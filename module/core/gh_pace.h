@@ -52,6 +52,8 @@ u64 gh_pace_share(struct gh_heap *heap);
 u64 gh_pace_rest(u64 share, u64 worked_ns);
 u32 gh_pace_workers(struct gh_heap *heap, u32 *idle);
 void gh_pace_limiter(struct gh_heap *heap, bool marking);
+bool gh_pace_limiting(struct gh_heap *heap);
+void gh_pace_helped(struct gh_heap *heap, u64 ns);
 
 void gh_pace_add(struct gh_heap *heap, s64 bytes, bool noscan);
 void gh_pace_pay(struct gh_heap *heap, atomic64_t *credit, u64 bytes);

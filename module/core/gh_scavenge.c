@@ -15,7 +15,8 @@
  *			has grown by, if it has more than GOGC's goal
  *	limit		an allocation for which pages have to get memory beyond
  *			the memory limit: first as much goes from elsewhere, from
- *			dense chunks, too
+ *			dense chunks, too, unless the limiter is on
+ *			(gh_limiter.c), which counts the time of this and growth
  *
  * and whenever somebody calls gh_heap_release(): at the hard ceiling, for
  * FREE_OS_MEMORY, after a sweep beyond the limit, for the kernel in need. That
@@ -37,13 +38,17 @@
  * With gh_heap.madvdontneed off the background scavenger only counts what it
  * would take and leaves it to whoever takes memory when the kernel has little.
  *
- * Locks: none is needed but those of gh_heap_scavenge(). An allocation comes
+ * Locks: none is needed but those of gh_heap_scavenge(). An allocation may come
  * with gh_heap.world (read) and its mcache's lock held, the background with
  * nothing, so no stop of the world waits for it and it waits for none.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
 #include "gh_port.h"
+#include "gh_fixed.h"
+
+/* Bytes given back between two looks at the limiter. */
+#define ASSIST_STEP	(1UL << 20)
 
 /**
  * gh_scavenge_init() - make the scavenger of a new heap
@@ -279,8 +284,8 @@ void gh_scavenge_count_eager(struct gh_heap *heap, u64 bytes)
 	atomic64_add(bytes, &heap->scav.traced_eager_bytes);
 }
 
-/* On behalf of an allocation. */
-static void assist(struct gh_heap *heap, u64 bytes, bool force)
+/* On behalf of an allocation; returns bytes given back. */
+static u64 assist(struct gh_heap *heap, u64 bytes, bool force)
 {
 	u64 begin = ktime_get_ns();
 	u64 done = gh_heap_scavenge(heap, bytes, force);
@@ -288,7 +293,9 @@ static void assist(struct gh_heap *heap, u64 bytes, bool force)
 
 	gh_scavenge_count_eager(heap, done);
 	atomic64_add(ns, &heap->scav.assist_ns);
+	gh_pace_helped(heap, ns);
 	gh_port_event(heap, GH_EVENT_SCAVENGE, done, ns);
+	return done;
 }
 
 /**
@@ -296,7 +303,8 @@ static void assist(struct gh_heap *heap, u64 bytes, bool force)
  * @heap: heap
  * @growth: bytes of addresses it has grown by, 0 for none
  *
- * Context: may sleep; heap->world held for reading, a gh_mcache.lock perhaps.
+ * Context: may sleep; no lock held but perhaps heap->world (read) and a
+ * gh_mcache.lock.
  */
 void gh_scavenge_for_growth(struct gh_heap *heap, u64 growth)
 {
@@ -312,18 +320,28 @@ void gh_scavenge_for_growth(struct gh_heap *heap, u64 growth)
  * @heap: heap
  * @bytes: memory that pages are about to get
  *
- * Context: may sleep; heap->world held for reading, a gh_mcache.lock perhaps.
+ * Not while the limiter says that the collector has had its share of the CPU
+ * time: the heap grows beyond the limit then.
+ * Context: may sleep; no lock held but perhaps heap->world (read) and a
+ * gh_mcache.lock.
  */
 void gh_scavenge_for_limit(struct gh_heap *heap, u64 bytes)
 {
 	u64 limit = READ_ONCE(heap->pace.pacer.memory_limit);
-	u64 after;
+	u64 after, excess, n, done;
 
 	if (limit >= S64_MAX)
 		return;
 	after = retained(heap) + gh_pace_metadata(heap) + bytes;
-	if (after > limit)
-		assist(heap, after - limit, true);
+	for (excess = gh_sat_sub(after, limit); excess;
+	     excess = gh_sat_sub(excess, done)) {
+		if (gh_pace_limiting(heap))
+			break;
+		n = min_t(u64, excess, ASSIST_STEP);
+		done = assist(heap, n, true);
+		if (done < n)
+			break;
+	}
 }
 
 /**

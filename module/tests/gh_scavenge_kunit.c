@@ -710,6 +710,44 @@ static void gh_scavenge_limit(struct kunit *test)
 	heap->pace.pacer.memory_limit = S64_MAX;
 }
 
+/* The limiter knows of what allocations do for the limit, and can forbid it. */
+static void gh_scavenge_limited(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	struct gh_heap *heap = env->heap;
+	struct gh_limiter *l = &heap->pace.limiter;
+	u64 pool, eager;
+	s64 ns;
+
+	fill_blocks(test, 400);
+	drop_blocks(env, 400, 4);
+	heap->scav.percent_goal = GH_SCAV_NO_GOAL;
+	/* Its clock stands, so that nothing but this case drains or fills it. */
+	l->last_update = U64_MAX;
+	gh_limiter_accumulate(l, 0, l->capacity);
+	KUNIT_ASSERT_TRUE(test, gh_limiter_limiting(l));
+	pool = l->assist_pool;
+	heap->pace.pacer.memory_limit = mapped(env) + gh_pace_metadata(heap);
+	gh_test_new(test, 0, 80 * BLOCK);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&heap->scav.eager_bytes), 0);
+	KUNIT_EXPECT_EQ(test, l->assist_pool, pool);
+	KUNIT_EXPECT_GT(test, mapped(env) + gh_pace_metadata(heap),
+			heap->pace.pacer.memory_limit);
+
+	gh_limiter_accumulate(l, 1, 0);
+	KUNIT_ASSERT_FALSE(test, gh_limiter_limiting(l));
+	gh_test_new(test, 0, 20 * BLOCK);
+	eager = atomic64_read(&heap->scav.eager_bytes);
+	ns = atomic64_read(&heap->scav.assist_ns);
+	KUNIT_EXPECT_GT(test, eager, 80 * BLOCK);
+	KUNIT_EXPECT_LE(test, mapped(env) + gh_pace_metadata(heap),
+			heap->pace.pacer.memory_limit + GH_PAGE_SIZE);
+	KUNIT_EXPECT_GT(test, ns, 0);
+	KUNIT_EXPECT_EQ(test, l->assist_pool, pool + ns);
+	heap->pace.pacer.memory_limit = S64_MAX;
+	l->last_update = ktime_get_ns();
+}
+
 static void gh_scavenge_limit_background(struct kunit *test)
 {
 	struct gh_test_env *env = test->priv;
@@ -802,6 +840,7 @@ static struct kunit_case gh_scavenge_cases[] = {
 	KUNIT_CASE(gh_scavenge_growth),
 	KUNIT_CASE(gh_scavenge_no_growth),
 	KUNIT_CASE(gh_scavenge_limit),
+	KUNIT_CASE(gh_scavenge_limited),
 	KUNIT_CASE(gh_scavenge_limit_background),
 	KUNIT_CASE(gh_scavenge_rounds),
 	KUNIT_CASE(gh_scavenge_ages),
