@@ -14,8 +14,13 @@
 #include "device.h"
 #include "param.h"
 
-/* Go's forcegcperiod, in ms; and a year. */
+/*
+ * Go's forcegcperiod, in ms; and a year. Heaps that are left alone with a short
+ * period, as many as a user may have, would keep kernel threads busy at nobody's
+ * expense.
+ */
 #define PERIOD_DEFAULT	(2 * 60 * 1000)
+#define PERIOD_MIN	1000
 #define PERIOD_MAX	(365LL * 24 * 60 * 60 * 1000)
 
 #define KNOB(_id, _name, _max, _dflt) \
@@ -111,6 +116,13 @@ void goheap_params_apply(struct goheap_file *gf, struct gh_heap *heap)
 		apply(heap, id, gf->params[id]);
 }
 
+static bool is_value(u32 id, s64 value)
+{
+	if (id == GOHEAP_PARAM_GCPERIOD && value && value < PERIOD_MIN)
+		return false;
+	return value >= goheap_params[id].min && value <= goheap_params[id].max;
+}
+
 /**
  * goheap_param_set() - set a parameter
  * @gf: file
@@ -124,7 +136,7 @@ void goheap_params_apply(struct goheap_file *gf, struct gh_heap *heap)
  */
 int goheap_param_set(struct goheap_file *gf, u32 id, s64 value, s64 *old)
 {
-	if (value < goheap_params[id].min || value > goheap_params[id].max)
+	if (!is_value(id, value))
 		return -EINVAL;
 	if (mutex_lock_killable(&gf->lock))
 		return -EINTR;

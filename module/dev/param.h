@@ -13,7 +13,7 @@ struct goheap_file;
 /**
  * struct goheap_param_info - what there is to know of a parameter
  * @name: name of its file in the folder "knobs" of the heap
- * @min: smallest value
+ * @min: smallest value; GOHEAP_PARAM_GCPERIOD has a gap above it
  * @max: largest value
  * @dflt: value of a new heap
  * @off: value that "off" stands for, if @has_off

@@ -407,11 +407,15 @@ TEST_F(knobs, period)
 	struct goheap_cycle cycle;
 	struct goheap_stats stats;
 
-	ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GCPERIOD, 300));
+	EXPECT_EQ(-EINVAL, gh_param_set(self->fd, GOHEAP_PARAM_GCPERIOD, 1));
+	EXPECT_EQ(-EINVAL, gh_param_set(self->fd, GOHEAP_PARAM_GCPERIOD, 999));
+	EXPECT_EQ(-EINVAL, knob_write(&self->heap, "gcperiod", "999"));
+	EXPECT_EQ(120000, knob_read(&self->heap, "gcperiod"));
+	ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GCPERIOD, 1000));
 	ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GC_PERCENT, 100));
 	ASSERT_NE(0, heap_push(&self->heap, 64, 0));
 	/* Not the first one. */
-	EXPECT_EQ(0, wait_for_cycle(self->fd, 0, 10));
+	EXPECT_EQ(0, wait_for_cycle(self->fd, 0, 15));
 	ASSERT_EQ(0, gh_collect(self->fd));
 	EXPECT_LE(2, wait_for_cycle(self->fd, 1, 200));
 	ASSERT_EQ(0, gh_cycle(self->fd, 2, &cycle));
@@ -422,12 +426,12 @@ TEST_F(knobs, period)
 	ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GC_PERCENT, -1));
 	ASSERT_EQ(0, gh_collect(self->fd));
 	ASSERT_EQ(0, gh_stats(self->fd, &stats));
-	EXPECT_EQ(stats.num_gc, wait_for_cycle(self->fd, stats.num_gc, 10));
+	EXPECT_EQ(stats.num_gc, wait_for_cycle(self->fd, stats.num_gc, 15));
 	ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GCPERIOD, 0));
 	ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GC_PERCENT, 100));
 	ASSERT_EQ(0, gh_collect(self->fd));
 	ASSERT_EQ(0, gh_stats(self->fd, &stats));
-	EXPECT_EQ(stats.num_gc, wait_for_cycle(self->fd, stats.num_gc, 10));
+	EXPECT_EQ(stats.num_gc, wait_for_cycle(self->fd, stats.num_gc, 15));
 }
 
 /* Lines of the kernel log that match, from where it is read. */

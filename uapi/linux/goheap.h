@@ -459,7 +459,8 @@ struct goheap_collect {
  * @GOHEAP_PARAM_GCVERIFY: 1 has the heap's structures checked after each marking
  *	and each sweep; a fault makes the kernel warn. For tests
  * @GOHEAP_PARAM_GCPERIOD: start a cycle when there has been none for so many
- *	milliseconds, but for the first and with GC_PERCENT off; 0 does not
+ *	milliseconds, 1000 or more, but for the first and with GC_PERCENT off; 0
+ *	does not
  */
 enum goheap_param_id {
 	GOHEAP_PARAM_GC_PERCENT = 0,
