@@ -54,8 +54,16 @@
 /* A collector that gets nothing done for so long is not waited for. */
 #define PATIENCE	(15 * HZ)
 
-/* Anybody can open a heap; the kernel log is everybody's. */
-static DEFINE_RATELIMIT_STATE(log_limit, 5 * HZ, 100);
+/*
+ * Anybody can open a heap; the kernel log is everybody's. A heap has its own
+ * share of it, so that one that writes much does not silence the others, as long
+ * as there are few of that kind.
+ */
+#define LOG_INTERVAL	(5 * HZ)
+#define LOG_LINES	100
+#define LOG_LINES_ALL	1000
+
+static DEFINE_RATELIMIT_STATE(log_limit, LOG_INTERVAL, LOG_LINES_ALL);
 
 static __printf(2, 3) void log_line(struct goheap_file *gf, const char *fmt,
 				    ...)
@@ -63,7 +71,7 @@ static __printf(2, 3) void log_line(struct goheap_file *gf, const char *fmt,
 	struct va_format vaf = { .fmt = fmt };
 	va_list args;
 
-	if (!__ratelimit(&log_limit))
+	if (!__ratelimit(&gf->worker.log_limit) || !__ratelimit(&log_limit))
 		return;
 	va_start(args, fmt);
 	vaf.va = &args;
@@ -462,6 +470,21 @@ void goheap_worker_period(struct goheap_file *gf)
 }
 
 /**
+ * goheap_worker_init() - make a new file ready for its collector
+ * @gf: file
+ */
+void goheap_worker_init(struct goheap_file *gf)
+{
+	struct goheap_worker *w = &gf->worker;
+
+	spin_lock_init(&w->lock);
+	init_waitqueue_head(&w->wake);
+	init_waitqueue_head(&w->done);
+	w->ended = jiffies;
+	ratelimit_state_init(&w->log_limit, LOG_INTERVAL, LOG_LINES);
+}
+
+/**
  * goheap_worker_start() - start the collector thread of a new file
  * @gf: file
  *
@@ -471,10 +494,6 @@ int goheap_worker_start(struct goheap_file *gf)
 {
 	struct goheap_worker *w = &gf->worker;
 
-	spin_lock_init(&w->lock);
-	init_waitqueue_head(&w->wake);
-	init_waitqueue_head(&w->done);
-	w->ended = jiffies;
 	w->task = kthread_run(collector, gf, "goheap-gc/%u", gf->id);
 	return PTR_ERR_OR_ZERO(w->task);
 }

@@ -2,6 +2,7 @@
 #ifndef GOHEAP_WORKER_H
 #define GOHEAP_WORKER_H
 
+#include <linux/ratelimit_types.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -24,6 +25,7 @@ struct task_struct;
  *	than @started
  * @ended: when the last cycle ended, or the file was made, in jiffies; the
  *	thread's
+ * @log_limit: how many lines the heap may write to the kernel log
  *
  * swept <= marked <= started <= wanted <= started + 1, and started <= swept + 1.
  */
@@ -38,8 +40,10 @@ struct goheap_worker {
 	u64 wanted;
 	int reason;
 	unsigned long ended;
+	struct ratelimit_state log_limit;
 };
 
+void goheap_worker_init(struct goheap_file *gf);
 int goheap_worker_start(struct goheap_file *gf);
 void goheap_worker_stop(struct goheap_file *gf);
 void goheap_worker_period(struct goheap_file *gf);

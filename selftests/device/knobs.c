@@ -503,6 +503,31 @@ TEST_F(knobs, traces)
 	close(log);
 }
 
+/* A heap that writes much is cut off, and takes nothing from others. */
+TEST_F(knobs, log_limit)
+{
+	struct heap h;
+	int log, i;
+
+	log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (log < 0)
+		SKIP(return, "no kernel log to read");
+	ASSERT_EQ(0, heap_open(&h, GIB, 0));
+	ASSERT_NE(0, heap_push(&h, 64, 0));
+	ASSERT_EQ(0, gh_param_set(h.fd, GOHEAP_PARAM_GCTRACE, 1));
+	ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GCTRACE, 2));
+	ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GCPACERTRACE, 1));
+	lseek(log, 0, SEEK_END);
+	/* 5 lines each. */
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(0, gh_collect(self->fd));
+	}
+	EXPECT_GT(400, count_lines(log, "goheap: heap .* (gc|pacer|scan)"));
+	EXPECT_EQ(1, lines_of(&h, log, "goheap: heap .* gc "));
+	heap_close(&h);
+	close(log);
+}
+
 static bool write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);

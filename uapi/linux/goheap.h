@@ -436,8 +436,8 @@ struct goheap_collect {
  *	back free memory beyond it; S64_MAX is none
  * @GOHEAP_PARAM_MAX_HEAP: hard ceiling in bytes; 0 is none
  * @GOHEAP_PARAM_GCTRACE: 1 writes a line to the kernel log for each cycle, as
- *	long as all heaps together write no more than 100 in 5 seconds; 2 adds how
- *	many objects it has scanned
+ *	long as the heap writes no more than 100 in 5 seconds, and all heaps
+ *	together 1000; 2 adds how many objects it has scanned
  * @GOHEAP_PARAM_INVALIDPTR: 1 has a collection that finds bad references write
  *	their number to the kernel log; 0 only counts
  * @GOHEAP_PARAM_SCAVTRACE: 1 writes a line to the kernel log when a sweep or a
