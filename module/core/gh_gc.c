@@ -94,6 +94,14 @@ static void mark_setup(struct gh_heap *heap, const struct gh_cycle *c)
 	gh_port_event(heap, GH_EVENT_MARK_START, 0, 0);
 }
 
+/* Have others mark, too, for as long as marking goes on. */
+static void start_workers(struct gh_heap *heap)
+{
+	u32 idle, nr = gh_pace_workers(heap, &idle);
+
+	gh_port_start_workers(heap, nr, idle);
+}
+
 /* Mark until no marker has anything left and no buffer anything new. */
 static void mark_phase(struct gh_heap *heap)
 {
@@ -156,14 +164,12 @@ static void mark_termination(struct gh_heap *heap, struct gh_cycle *c)
 static void mark_concurrently(struct gh_heap *heap, struct gh_cycle *c)
 {
 	u64 since = ktime_get_ns();
-	u32 nr, idle;
 
 	down_write(&heap->world);
 	mark_setup(heap, c);
 	up_write(&heap->world);
 	c->setup_ns = ktime_get_ns() - since;
-	nr = gh_pace_workers(heap, &idle);
-	gh_port_start_workers(heap, nr, idle);
+	start_workers(heap);
 	if (!heap->pace.pacer.dedicated)
 		gh_mark_share(&heap->mark, gh_pace_share(heap));
 	gh_port_mark_roots(heap, &heap->mark);
@@ -187,6 +193,7 @@ static void mark_stopped(struct gh_heap *heap, struct gh_cycle *c)
 
 	down_write(&heap->world);
 	mark_setup(heap, c);
+	start_workers(heap);
 	gh_port_mark_roots(heap, &heap->mark);
 	do {
 		mark_phase(heap);

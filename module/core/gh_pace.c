@@ -354,7 +354,8 @@ u64 gh_pace_rest(u64 share, u64 worked_ns)
  * @heap: heap that is being marked
  * @idle: out: how many of them only on CPUs that nobody else needs
  *
- * What takes a thread no longer than others need to wake up it does alone.
+ * As the pacer has planned, one for each CPU at most. What takes a thread no
+ * longer than others need to wake up it does alone.
  * Return: number of threads.
  */
 u32 gh_pace_workers(struct gh_heap *heap, u32 *idle)
@@ -363,11 +364,13 @@ u32 gh_pace_workers(struct gh_heap *heap, u32 *idle)
 	u32 sure = p->dedicated + !!p->fractional;
 	u32 all = p->nr_cpus - 1;
 
-	/* The collector is one of them. */
-	*idle = all - min(max(sure, 1U) - 1, all);
+	*idle = 0;
 	if (atomic64_read(&heap->pace.heap_scan) < (s64)WORKERS_MIN)
 		return 0;
-	return all;
+	/* The collector is one of them. */
+	sure = min(max(sure, 1U) - 1, all);
+	*idle = min(p->max_idle, all - sure);
+	return sure + *idle;
 }
 
 /**

@@ -196,12 +196,27 @@ static void gh_gc_heap_live(struct kunit *test)
 static void gh_gc_workers(struct kunit *test)
 {
 	static const struct {
+		enum gh_pacer_kind kind;
 		u32 cpus, workers, idle;
 		u64 num, den;	/* share of a CPU */
 	} rows[] = {
-		{ 1, 0, 0, 1, 4 }, { 2, 1, 1, 1, 2 }, { 3, 2, 2, 3, 4 },
-		{ 4, 3, 3, 0, 1 }, { 6, 5, 4, 1, 2 }, { 8, 7, 6, 0, 1 },
-		{ 64, 63, 48, 0, 1 },
+		{ GH_PACER_NORMAL, 1, 0, 0, 1, 4 },
+		{ GH_PACER_NORMAL, 2, 1, 1, 1, 2 },
+		{ GH_PACER_NORMAL, 3, 2, 2, 3, 4 },
+		{ GH_PACER_NORMAL, 4, 3, 3, 0, 1 },
+		{ GH_PACER_NORMAL, 6, 5, 4, 1, 2 },
+		{ GH_PACER_NORMAL, 8, 7, 6, 0, 1 },
+		{ GH_PACER_NORMAL, 64, 63, 48, 0, 1 },
+		/* Nobody is in a hurry: a quarter is enough. */
+		{ GH_PACER_PERIODIC, 1, 0, 0, 1, 4 },
+		{ GH_PACER_PERIODIC, 2, 1, 1, 1, 2 },
+		{ GH_PACER_PERIODIC, 4, 0, 0, 0, 1 },
+		{ GH_PACER_PERIODIC, 6, 1, 0, 1, 2 },
+		{ GH_PACER_PERIODIC, 64, 15, 0, 0, 1 },
+		/* Everybody waits. */
+		{ GH_PACER_STW, 1, 0, 0, 0, 1 },
+		{ GH_PACER_STW, 2, 1, 0, 0, 1 },
+		{ GH_PACER_STW, 64, 63, 0, 0, 1 },
 	};
 	const struct gh_pacer_heap none = {};
 	struct gh_test_env *env = test->priv;
@@ -210,8 +225,7 @@ static void gh_gc_workers(struct kunit *test)
 	u64 share;
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		gh_pacer_start(&p->pacer, GH_PACER_NORMAL, rows[i].cpus, 0,
-			       &none);
+		gh_pacer_start(&p->pacer, rows[i].kind, rows[i].cpus, 0, &none);
 		share = gh_fix_div(rows[i].num, rows[i].den);
 		/* A share of each CPU, which is rounded down. */
 		KUNIT_EXPECT_LE(test, gh_pace_share(env->heap), share);
@@ -221,10 +235,8 @@ static void gh_gc_workers(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, gh_pace_workers(env->heap, &idle), 0);
 		atomic64_set(&p->heap_scan, 64 * MIB);
 		nr = gh_pace_workers(env->heap, &idle);
-		KUNIT_EXPECT_EQ_MSG(test, nr, rows[i].workers, "%u CPUs",
-				    rows[i].cpus);
-		KUNIT_EXPECT_EQ_MSG(test, idle, rows[i].idle, "%u CPUs",
-				    rows[i].cpus);
+		KUNIT_EXPECT_EQ_MSG(test, nr, rows[i].workers, "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, idle, rows[i].idle, "row %u", i);
 		atomic64_set(&p->heap_scan, 0);
 	}
 	p->pacer.marking = false;

@@ -355,6 +355,22 @@ TEST_F(knobs, checkmark_finds)
 	EXPECT_EQ(100002, heap_live(h));
 }
 
+/* Enough for helpers to be called, while programs are held off. */
+TEST_F(knobs, stop_large)
+{
+	struct heap *h = &self->heap;
+	unsigned int i;
+
+	ASSERT_NE(0, make_long_list(h, self->node, 300000));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GCSTOPTHEWORLD,
+					  1 + i % 2));
+		ASSERT_EQ(0, gh_param_set(self->fd, GOHEAP_PARAM_GCCHECKMARK,
+					  i / 2));
+		EXPECT_EQ(300000, heap_live(h));
+	}
+}
+
 TEST_F(knobs, clobber)
 {
 	struct heap *h = &self->heap;
