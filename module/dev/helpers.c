@@ -7,12 +7,17 @@
  * ends. So a heap costs no thread but its collector, and thousands of heaps that
  * are collected at once have no more threads than the queue allows.
  *
- * An idle worker in the sense of Go is to run where nobody else would. SCHED_IDLE
- * is not to be had by a module (sched_setscheduler() is not exported), so it runs
- * with the weakest priority there is, nice 19, and the thread gets its own back
- * before it returns to the queue. What it is charged to is the kernel's cgroup: a
- * module cannot move a kernel thread to another one. Its CPU time is part of the
- * cycle's record.
+ * An idle worker in the sense of Go is to run where nobody else would. It runs
+ * with nice 19, and the thread gets its own back before it returns to the queue.
+ * SCHED_IDLE is weaker (sched_setattr_nocheck()), but marking does not end before
+ * a worker that was preempted within a span has had the CPU again, and with a
+ * fifth of the weight that takes longer.
+ *
+ * What workers compute is charged to the kernel's cgroup, and so is what the
+ * collector does. That could be moved to the opener's (cgroup_attach_task_all()).
+ * But nobody could remove that cgroup as long as the heap is open, and a quota
+ * (cpu.max) would stop a collector that holds locks for which programs of any
+ * cgroup wait. The CPU time is part of the cycle's record.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
