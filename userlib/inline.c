@@ -23,7 +23,7 @@ extern inline uint32_t goheap_tiny_offset(const struct goheap_thread *t,
 					  size_t bytes);
 extern inline int goheap_tiny_take(struct goheap_thread *t, size_t bytes,
 				   goheap_ref *ref);
-extern inline void goheap_stack_switch(struct goheap *h);
+extern inline int goheap_stack_switch(struct goheap *h);
 extern inline goheap_ref goheap_new(struct goheap *h, int layout, size_t bytes);
 extern inline goheap_frame goheap_frame_begin(struct goheap *h);
 extern inline void goheap_frame_end(struct goheap *h, goheap_frame frame);

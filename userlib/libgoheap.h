@@ -438,20 +438,33 @@ int goheap_range_add(struct goheap *h, const void *start, size_t bytes);
 int goheap_range_remove(struct goheap *h, const void *start);
 int goheap_stack_add(struct goheap *h, const void *start, size_t bytes);
 
+/* Stacks that the program switches between by itself: stack.c */
+
+int goheap_stack_call(struct goheap *h, void (*leave)(void *arg), void *arg);
+int goheap_stack_switch_slow(struct goheap *h);
+
 /**
  * goheap_stack_switch() - the thread is about to change its stack
  * @h: the heap
  *
- * Called right before each switch from or to a stack of goheap_stack_add(). It
- * waits while a collection reads stacks, so that none of them changes unseen.
+ * What goheap_stack_call() does before its call. It is enough by itself where the
+ * thread leaves nothing in registers: at the end of a coroutine, and right before
+ * code that first pushes the registers that functions preserve to the stack it
+ * leaves. Waits while a collection reads stacks, so that none of them changes
+ * unseen.
+ *
+ * Return: 0, or -1 with errno as goheap_new() sets it if the thread cannot use
+ * the heap.
  */
-GOHEAP_INLINE void goheap_stack_switch(struct goheap *h)
+GOHEAP_INLINE int goheap_stack_switch(struct goheap *h)
 {
 	struct goheap_thread *t = goheap_self;
 
-	if (t->heap == h)
-		__atomic_store_n(&t->page->switches, t->page->switches + 1,
-				 __ATOMIC_RELEASE);
+	if (GOHEAP__UNLIKELY(t->heap != h))
+		return goheap_stack_switch_slow(h);
+	__atomic_store_n(&t->page->switches, t->page->switches + 1,
+			 __ATOMIC_RELEASE);
+	return 0;
 }
 
 /* Frames: frame.c */

@@ -275,9 +275,9 @@ int goheap_range_add(struct goheap *h, const void *start, size_t bytes)
  * @start: its lowest address, a multiple of 8
  * @bytes: its length, a multiple of 8
  *
- * For coroutines made with makecontext() and the like. Each switch from or to
- * such a stack is announced by goheap_stack_switch(). Until
- * goheap_range_remove(), before the stack is freed.
+ * For coroutines made with makecontext() and the like. Each change from or to
+ * such a stack goes through goheap_stack_call(). Until goheap_range_remove(),
+ * before the stack is freed.
  *
  * Return: as goheap_range_add().
  */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <libgoheap.h>
@@ -136,6 +137,54 @@ static int sum_in_child(goheap_ref tree)
 }
 /* [end child] */
 
+/* [coroutine] */
+struct jump {
+	ucontext_t *from;
+	const ucontext_t *to;
+};
+
+static void leave(void *arg)
+{
+	const struct jump *jump = arg;
+
+	swapcontext(jump->from, jump->to);
+}
+
+/* What swapcontext() does. */
+static int change(ucontext_t *from, const ucontext_t *to)
+{
+	struct jump jump = { from, to };
+
+	return goheap_stack_call(h, leave, &jump);
+}
+/* [end coroutine] */
+
+static ucontext_t caller, summer;
+static long last_sum;
+
+static void sum_last(void)
+{
+	last_sum = tree_sum(goheap_load(h, &last));
+	goheap_stack_switch(h);
+}
+
+static int sum_in_coroutine(void)
+{
+	const size_t bytes = 65536;
+	void *stack = calloc(1, bytes);
+
+	if (!stack || goheap_stack_add(h, stack, bytes) || getcontext(&summer))
+		return -1;
+	summer.uc_stack.ss_sp = stack;
+	summer.uc_stack.ss_size = bytes;
+	summer.uc_link = &caller;
+	makecontext(&summer, sum_last, 0);
+	if (change(&caller, &summer) || goheap_range_remove(h, stack))
+		return -1;
+	free(stack);
+	return 0;
+}
+
 static int fail(const char *what)
 {
 	fprintf(stderr, "%s: %s\n", what, goheap_error());
@@ -177,6 +226,8 @@ int main(void)
 	/* [static] */
 	goheap_store(h, &last, left);
 	/* [end static] */
+	if (sum_in_coroutine() || last_sum != tree_sum(left))
+		return fail("coroutine");
 	table = table_new(100);
 	if (!table)
 		return fail("table");

@@ -75,10 +75,13 @@ void test_sizes(struct goheap *h);
 void test_tiny_objects(struct goheap *h);
 void test_exact(struct goheap *h);
 void test_ranges(struct goheap *h);
-void test_coroutines(struct goheap *h);
 void test_trees(struct goheap *h);
 void test_plain_fork(struct goheap *h);
 void test_thread_storm(struct goheap *h);
 void test_plain_frames(struct goheap *h);
+
+void test_coroutines(struct goheap *h);
+void test_coroutine_heaps(struct goheap *h);
+void test_coroutine_registers(struct goheap *h);
 
 #endif /* GOHEAP_TESTS_DEVICE_H */

@@ -9,9 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "device.h"
@@ -182,63 +180,6 @@ void test_ranges(struct goheap *h)
 	litter(h);
 	EXPECT(objects(h) < 50000);
 	free(told);
-}
-
-#define COROUTINES 10
-#define STACK 65536
-
-static ucontext_t scheduler, coroutines[COROUTINES];
-static struct goheap *coroutine_heap;
-static int coroutine_failures;
-
-static void coroutine(int n)
-{
-	struct goheap *h = coroutine_heap;
-	int layout = node_layout(h);
-	goheap_ref list = 0;
-
-	for (uint64_t i = 1; i <= 200; i++) {
-		goheap_ref ref = goheap_new(h, layout, sizeof(struct node));
-		struct node *node = goheap_ptr(h, ref);
-
-		node->value = i;
-		goheap_store(h, &node->next, list);
-		list = ref;
-		goheap_stack_switch(h);
-		swapcontext(&coroutines[n], &scheduler);
-	}
-	coroutine_failures += !check_list(h, list, 200);
-}
-
-void test_coroutines(struct goheap *h)
-{
-	char *stacks = mmap(NULL, COROUTINES * STACK, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	coroutine_heap = h;
-	for (int i = 0; i < COROUTINES; i++) {
-		ucontext_t *c = &coroutines[i];
-
-		EXPECT(!goheap_stack_add(h, stacks + i * STACK, STACK));
-		getcontext(c);
-		c->uc_stack.ss_sp = stacks + i * STACK;
-		c->uc_stack.ss_size = STACK;
-		c->uc_link = &scheduler;
-		makecontext(c, (void (*)(void))coroutine, 1, i);
-	}
-	for (int round = 0; round <= 200; round++) {
-		for (int i = 0; i < COROUTINES; i++) {
-			goheap_stack_switch(h);
-			swapcontext(&scheduler, &coroutines[i]);
-		}
-		if (round % 10 == 0)
-			EXPECT(!goheap_gc(h));
-		litter(h);
-	}
-	EXPECT(!coroutine_failures);
-	for (int i = 0; i < COROUTINES; i++)
-		EXPECT(!goheap_range_remove(h, stacks + i * STACK));
-	munmap(stacks, COROUTINES * STACK);
 }
 
 struct tree {
