@@ -185,6 +185,7 @@ static void unmap(struct gh_heap *heap)
 static struct goheap *open_fd(int fd, bool precise)
 {
 	struct gh_heap *heap = calloc(1, sizeof(*heap));
+	int error;
 
 	if (!heap)
 		return NULL;
@@ -195,6 +196,9 @@ static struct goheap *open_fd(int fd, bool precise)
 	heap->precise = precise;
 	if (get_info(fd, &heap->info) || map_status(heap) ||
 	    map_objects(heap) || goheap_update_variables(&heap->pub)) {
+		error = errno;
+		gh_variables_remove(heap);
+		errno = error;
 		unmap(heap);
 		return NULL;
 	}
@@ -301,8 +305,9 @@ struct goheap *goheap_open(unsigned int flags)
  * counts.
  *
  * Return: the heap, or NULL with errno EPROTO or ENOTTY for a file that is
- * something else, EPERM for one that is not open for writing, or what mmap()
- * sets.
+ * something else, EPERM for one that is not open for writing, EEXIST if the process
+ * has the heap open already and neither time with GOHEAP_OPEN_PRECISE, or what
+ * mmap() sets.
  */
 struct goheap *goheap_from_fd(int fd, unsigned int flags)
 {
@@ -378,6 +383,7 @@ void goheap_close(struct goheap *h)
 	*link = heap->next;
 	gh_threads_close(heap);
 	gh_hstacks_lose(heap);
+	gh_variables_remove(heap);
 	pthread_mutex_unlock(&gh_lock);
 	close(heap->fd);
 	unmap(heap);

@@ -191,6 +191,7 @@ static inline bool gh_keep_new(struct goheap_thread *t, goheap_ref ref)
 int gh_variables_update(struct gh_heap *heap);
 bool gh_variables_changed(const struct gh_heap *heap);
 void gh_variables_forget(struct gh_heap *heap);
+void gh_variables_remove(struct gh_heap *heap);
 int gh_variables_update_thread(struct gh_thread *t);
 void gh_variables_remove_thread(struct gh_thread *t);
 

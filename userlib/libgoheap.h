@@ -409,7 +409,7 @@ GOHEAP_INLINE int goheap_tiny_take(struct goheap_thread *t, size_t bytes,
  * Return: the reference, or 0 with errno ENOMEM (no memory, or the ceiling is
  * reached), ENOSPC (the thread's handle stack is full), ENOENT (no such
  * layout), EINVAL (larger than any object may be), ENOTCONN (see
- * goheap_attach()).
+ * goheap_attach()), or as goheap_update_variables() sets it.
  */
 GOHEAP_INLINE goheap_ref goheap_new(struct goheap *h, int layout, size_t bytes)
 {

@@ -172,8 +172,20 @@ static int set_up(struct gh_thread *t, struct gh_heap *heap)
 	t->pub.precise = heap->precise;
 	if (heap->precise)
 		return gh_thread_locals(t) ? 0 : -1;
-	gh_variables_update_thread(t);
-	return 0;
+	return gh_variables_update_thread(t);
+}
+
+/* Make it one of the heap's, once all that is loaded by now is looked at. */
+static int join_heap(struct gh_thread *t, struct gh_heap *heap)
+{
+	int ret;
+
+	pthread_mutex_lock(&gh_lock);
+	ret = gh_variables_update(heap);
+	if (!ret)
+		link_to_heap(t, heap);
+	pthread_mutex_unlock(&gh_lock);
+	return ret;
 }
 
 static struct gh_thread *new_state(struct gh_heap *heap)
@@ -187,17 +199,13 @@ static struct gh_thread *new_state(struct gh_heap *heap)
 	t->pub.plain = heap->precise ? NULL : &heap->pub;
 	t->pub.locals = NO_LOCALS;
 	gh_caches_init(t);
-	if (set_up(t, heap)) {
+	if (set_up(t, heap) || join_heap(t, heap)) {
 		error = errno;
 		unmap_all(t);
 		free_state(t);
 		errno = error;
 		return NULL;
 	}
-	pthread_mutex_lock(&gh_lock);
-	gh_variables_update(heap);
-	link_to_heap(t, heap);
-	pthread_mutex_unlock(&gh_lock);
 	t->next = states;
 	states = t;
 	return t;

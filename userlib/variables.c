@@ -16,7 +16,13 @@
  * What is loaded may take the place of what was unloaded, in part, too. Ranges
  * do not overlap, so those that have gone are removed before any is added.
  *
- * Ranges belong to the heap's attachment, so a child registers its own.
+ * Ranges of the program's own do not overlap these. What is loaded is registered
+ * before one of them is, so that it is the program that is told. One that comes
+ * first all the same, such as that of memory that was unmapped since, is an error
+ * of whoever asks for memory: the rest of the variables would not be looked at.
+ *
+ * Ranges belong to the process's attachment to the heap, so a child registers its
+ * own, and a heap that is open twice has those of the first time in the way.
  */
 
 #include <errno.h>
@@ -40,10 +46,18 @@ struct gh_range {
 	bool found;
 };
 
-/* A walk over all that is loaded: what is still there, and then what is new. */
+/**
+ * struct look - a walk over all that is loaded
+ * @heap: the heap
+ * @ranges: what has been registered, and is to be what there is
+ * @others: other ranges of the library, or NULL: what is in one is left out
+ * @add: it is a second walk, for what is new; the first is for what is still there
+ * @error: errno of what could not be registered
+ */
 struct look {
 	struct gh_heap *heap;
 	struct gh_ranges *ranges;
+	const struct gh_ranges *others;
 	bool add;
 	int error;
 };
@@ -69,6 +83,16 @@ static struct gh_range *find_range(struct gh_ranges *ranges, uintptr_t start,
 	return NULL;
 }
 
+static bool in_others(const struct look *look, uintptr_t start, uintptr_t end)
+{
+	const struct gh_ranges *others = look->others;
+
+	for (unsigned int i = 0; others && i < others->nr; i++)
+		if (others->v[i].start <= start && end <= others->v[i].end)
+			return true;
+	return false;
+}
+
 static int add_range(struct look *look, uintptr_t start, uintptr_t end)
 {
 	struct gh_ranges *ranges = look->ranges;
@@ -78,9 +102,7 @@ static int add_range(struct look *look, uintptr_t start, uintptr_t end)
 	if (!v)
 		return -1;
 	ranges->v = v;
-	/* The program may have registered it, or a part, by itself. */
-	if (change(look->heap, GOHEAP_IOC_RANGE_ADD, start, end - start) &&
-	    errno != EEXIST)
+	if (change(look->heap, GOHEAP_IOC_RANGE_ADD, start, end - start))
 		return -1;
 	v[ranges->nr++] = (struct gh_range){ start, end, true };
 	return 0;
@@ -93,7 +115,7 @@ static void note(struct look *look, uintptr_t start, size_t bytes)
 	uintptr_t to = (start + bytes) & ~(uintptr_t)7;
 	struct gh_range *r;
 
-	if (from >= to)
+	if (from >= to || in_others(look, from, to))
 		return;
 	r = find_range(look->ranges, from, to);
 	if (r)
@@ -144,9 +166,14 @@ static void remove_lost(struct gh_heap *heap, struct gh_ranges *ranges)
 
 /* Make ranges what is there now. Returns 0 or -1. */
 static int update(struct gh_heap *heap, struct gh_ranges *ranges,
+		  const struct gh_ranges *others,
 		  int (*walk)(struct dl_phdr_info *, size_t, void *))
 {
-	struct look look = { .heap = heap, .ranges = ranges };
+	struct look look = {
+		.heap = heap,
+		.ranges = ranges,
+		.others = others,
+	};
 
 	for (unsigned int i = 0; i < ranges->nr; i++)
 		ranges->v[i].found = false;
@@ -155,8 +182,11 @@ static int update(struct gh_heap *heap, struct gh_ranges *ranges,
 	look.add = true;
 	dl_iterate_phdr(walk, &look);
 	if (look.error)
-		return gh_error(look.error, "cannot register variables: %s",
-				strerror(look.error));
+		return gh_error(
+			look.error, "cannot register variables: %s",
+			look.error == EEXIST
+				? "a range of the program's is in the way"
+				: strerror(look.error));
 	return 0;
 }
 
@@ -182,7 +212,7 @@ int gh_variables_update(struct gh_heap *heap)
 	dl_iterate_phdr(count, &changes);
 	if (changes == heap->static_changes)
 		return 0;
-	if (update(heap, &heap->variables, note_segments))
+	if (update(heap, &heap->variables, NULL, note_segments))
 		return -1;
 	heap->static_changes = changes;
 	return 0;
@@ -206,18 +236,38 @@ void gh_variables_forget(struct gh_heap *heap)
 	heap->static_changes = 0;
 }
 
-/* Register the thread-local variables that the calling thread has now. */
+/*
+ * Register the thread-local variables that the calling thread has now. Those of the
+ * first thread are static variables in some C libraries.
+ */
 int gh_variables_update_thread(struct gh_thread *t)
 {
-	return update(gh_heap_of(t->pub.heap), &t->tls, note_tls);
+	struct gh_heap *heap = gh_heap_of(t->pub.heap);
+	int ret;
+
+	pthread_mutex_lock(&gh_lock);
+	ret = update(heap, &t->tls, &heap->variables, note_tls);
+	pthread_mutex_unlock(&gh_lock);
+	return ret;
+}
+
+static void remove_all(struct gh_heap *heap, struct gh_ranges *ranges)
+{
+	for (unsigned int i = 0; i < ranges->nr; i++)
+		ranges->v[i].found = false;
+	remove_lost(heap, ranges);
 }
 
 /* Forget them; t->pub.heap is still set. */
 void gh_variables_remove_thread(struct gh_thread *t)
 {
-	for (unsigned int i = 0; i < t->tls.nr; i++)
-		t->tls.v[i].found = false;
-	remove_lost(gh_heap_of(t->pub.heap), &t->tls);
+	remove_all(gh_heap_of(t->pub.heap), &t->tls);
+}
+
+/* The heap is closing; the process may stay attached to it by another mapping. */
+void gh_variables_remove(struct gh_heap *heap)
+{
+	remove_all(heap, &heap->variables);
 }
 
 /**
@@ -229,7 +279,8 @@ void gh_variables_remove_thread(struct gh_thread *t)
  * in thread-local variables of a library that was loaded after the thread's first
  * use of the heap, once it has used one of these.
  *
- * Return: 0, or -1 with errno ENOMEM or ENOSPC.
+ * Return: 0, or -1 with errno ENOMEM, ENOSPC (there is no room for more ranges) or
+ * EEXIST (a range of the program's is in the way).
  */
 int goheap_update_variables(struct goheap *h)
 {
@@ -244,6 +295,23 @@ int goheap_update_variables(struct goheap *h)
 	return ret;
 }
 
+/* A range of the program's own, after those of what is loaded by now. */
+static int add_own(struct goheap *h, uint32_t kind, const void *start,
+		   size_t bytes)
+{
+	struct gh_heap *heap = gh_heap_of(h);
+	struct goheap_range range = {
+		.size = sizeof(range),
+		.kind = kind,
+		.start = (uintptr_t)start,
+		.bytes = bytes,
+	};
+
+	if (gh_variables_changed(heap) && goheap_update_variables(h))
+		return -1;
+	return gh_ioctl(h, GOHEAP_IOC_RANGE_ADD, &range);
+}
+
 /**
  * goheap_range_add() - more memory that holds references
  * @h: the heap
@@ -254,19 +322,12 @@ int goheap_update_variables(struct goheap *h)
  * references or pointers into the heap in aligned words. References in it are
  * stored with goheap_store(). Until goheap_range_remove() or the process's end.
  *
- * Return: 0, or -1 with errno EINVAL, EEXIST (overlaps another range), ENOSPC,
- * ENOMEM, ENOTCONN.
+ * Return: 0, or -1 with errno EINVAL, EEXIST (overlaps another range, or variables,
+ * which are looked at anyway), ENOSPC, ENOMEM, ENOTCONN.
  */
 int goheap_range_add(struct goheap *h, const void *start, size_t bytes)
 {
-	struct goheap_range range = {
-		.size = sizeof(range),
-		.kind = GOHEAP_RANGE_STATIC,
-		.start = (uintptr_t)start,
-		.bytes = bytes,
-	};
-
-	return gh_ioctl(h, GOHEAP_IOC_RANGE_ADD, &range);
+	return add_own(h, GOHEAP_RANGE_STATIC, start, bytes);
 }
 
 /**
@@ -283,14 +344,7 @@ int goheap_range_add(struct goheap *h, const void *start, size_t bytes)
  */
 int goheap_stack_add(struct goheap *h, const void *start, size_t bytes)
 {
-	struct goheap_range range = {
-		.size = sizeof(range),
-		.kind = GOHEAP_RANGE_STACK,
-		.start = (uintptr_t)start,
-		.bytes = bytes,
-	};
-
-	return gh_ioctl(h, GOHEAP_IOC_RANGE_ADD, &range);
+	return add_own(h, GOHEAP_RANGE_STACK, start, bytes);
 }
 
 /**

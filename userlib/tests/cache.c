@@ -2,43 +2,15 @@
 /*
  * What a thread does without a call: taking slots, and the write barrier.
  *
- * A memory file stands for the device. It can be mapped at all the offsets that
- * the device knows, and refuses every command, so the tests fill in what the
- * kernel would and see when the library asks for more.
+ * The device is a fake one, so the tests fill in what the kernel would and see when
+ * the library asks for more.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "../internal.h"
+#include "fake.h"
 #include "tap.h"
-
-static struct goheap_status status;
-
-/* A heap that has a thread, the caller. */
-static struct gh_thread *open_fake(struct gh_heap *heap, bool precise)
-{
-	memset(heap, 0, sizeof(*heap));
-	memset(&status, 0, sizeof(status));
-	heap->fd = memfd_create("goheap", MFD_CLOEXEC);
-	EXPECT(!ftruncate(heap->fd, 1LL << 44));
-	heap->pub.status = &status;
-	heap->attached = true;
-	heap->precise = precise;
-	heap->max_stack = 1 << 20;
-	return gh_thread_get(&heap->pub);
-}
-
-static void close_fake(struct gh_heap *heap)
-{
-	pthread_mutex_lock(&gh_lock);
-	gh_threads_close(heap);
-	pthread_mutex_unlock(&gh_lock);
-	close(heap->fd);
-	free(heap->variables.v);
-}
 
 /* What REFILL does: words of 64 slots, the first at @base. */
 static struct goheap_cache *grant(struct gh_thread *t, int layout, size_t bytes,
@@ -175,7 +147,7 @@ void test_barrier(void)
 	goheap_store(&heap.pub, &slot, 6);
 	EXPECT(slot == 6 && !page->nr_barrier);
 	EXPECT(page->slot == (uintptr_t)&slot);
-	status.marking = 1;
+	fake_status.marking = 1;
 	goheap_store(&heap.pub, &slot, 7);
 	EXPECT(slot == 7 && page->nr_barrier == 2);
 	EXPECT(page->barrier[0] == 6 && page->barrier[1] == 7);

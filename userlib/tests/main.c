@@ -24,6 +24,10 @@ static const struct {
 	{ "a lease that was taken back gives nothing", test_cache_generation },
 	{ "tiny objects share a block", test_cache_tiny },
 	{ "the write barrier", test_barrier },
+	{ "all variables are registered, once", test_variables },
+	{ "a precise heap needs no variables", test_variables_precise },
+	{ "no room for all of the variables", test_variables_no_room },
+	{ "a range in the way of variables", test_variables_in_the_way },
 };
 
 int main(void)

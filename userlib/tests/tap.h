@@ -37,5 +37,9 @@ void test_cache_take(void);
 void test_cache_generation(void);
 void test_cache_tiny(void);
 void test_barrier(void);
+void test_variables(void);
+void test_variables_precise(void);
+void test_variables_no_room(void);
+void test_variables_in_the_way(void);
 
 #endif /* GOHEAP_TESTS_TAP_H */

@@ -75,6 +75,7 @@ void test_sizes(struct goheap *h);
 void test_tiny_objects(struct goheap *h);
 void test_exact(struct goheap *h);
 void test_ranges(struct goheap *h);
+void test_many_ranges(struct goheap *h);
 void test_trees(struct goheap *h);
 void test_plain_fork(struct goheap *h);
 void test_thread_storm(struct goheap *h);

@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -205,6 +206,65 @@ static void test_thread_local(struct goheap *h)
 	}
 }
 
+/* Variables are known to the library first, whatever the program says of them. */
+static void test_range_of_variables(struct goheap *h)
+{
+	struct loaded l;
+
+	EXPECT(goheap_new(h, 0, 64));
+	EXPECT(LOAD(&l, small));
+	if (!l.dl)
+		return;
+	EXPECT(goheap_range_add(h, l.variables().bss, 800) == -1 &&
+	       errno == EEXIST);
+	EXPECT(goheap_new(h, GOHEAP_LAYOUT_NOSCAN, BIG));
+	try_variables(h, &l, l.variables().data);
+	try_variables(h, &l, l.variables().bss);
+	try_variables(h, &l, l.variables().refs);
+	dlclose(l.dl);
+}
+
+/* Somebody has registered a part of them behind the library's back. */
+static void test_range_in_the_way(struct goheap *h)
+{
+	struct goheap_range range = { .size = sizeof(range), .bytes = 8 };
+	struct loaded l;
+
+	EXPECT(goheap_new(h, 0, 64));
+	EXPECT(LOAD(&l, small));
+	if (!l.dl)
+		return;
+	range.start = (uintptr_t)(l.variables().bss + 1000);
+	EXPECT(!ioctl(goheap_fd(h), GOHEAP_IOC_RANGE_ADD, &range));
+	EXPECT(goheap_update_variables(h) == -1 && errno == EEXIST);
+	EXPECT(!goheap_new(h, GOHEAP_LAYOUT_NOSCAN, BIG) && errno == EEXIST);
+	EXPECT(!strcmp(goheap_error(), "cannot register variables: a range of "
+				       "the program's is in the way"));
+	EXPECT(!goheap_range_remove(h, l.variables().bss + 1000));
+	try_variables(h, &l, l.variables().refs);
+	dlclose(l.dl);
+}
+
+/* The same of thread-local ones, which nobody knows of before they are used. */
+static void test_range_of_thread_local(struct goheap *h)
+{
+	struct loaded l;
+	goheap_ref *refs;
+
+	EXPECT(goheap_new(h, 0, 64));
+	EXPECT(LOAD(&l, small));
+	if (!l.dl)
+		return;
+	look(h);
+	refs = l.thread_local_refs();
+	EXPECT(!goheap_range_add(h, refs, 8));
+	EXPECT(goheap_update_variables(h) == -1 && errno == EEXIST);
+	EXPECT(!goheap_range_remove(h, refs));
+	look(h);
+	try_variables(h, &l, refs);
+	dlclose(l.dl);
+}
+
 static struct goheap *heap;
 
 static void *load_and_end(void *arg)
@@ -247,6 +307,10 @@ static const struct {
 	{ "one takes the place of another", test_replaced },
 	{ "thread-local variables of what is loaded later", test_thread_local },
 	{ "what another thread has loaded", test_by_thread },
+	{ "a range of variables that are new", test_range_of_variables },
+	{ "a range in the way of new variables", test_range_in_the_way },
+	{ "a range in the way of thread-local variables",
+	  test_range_of_thread_local },
 };
 
 int main(void)

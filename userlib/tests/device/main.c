@@ -53,6 +53,7 @@ static const struct {
 	{ "tiny objects share blocks", test_tiny_objects, 0 },
 	{ "the number of allocations is exact", test_exact, 0 },
 	{ "memory of malloc() keeps what it is told to", test_ranges, 0 },
+	{ "no room for a thread's variables", test_many_ranges, 0 },
 	{ "coroutines", test_coroutines, 0 },
 	{ "a change of stack is told to the heap that it is about",
 	  test_coroutine_heaps, 0 },

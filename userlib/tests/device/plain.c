@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -180,6 +181,64 @@ void test_ranges(struct goheap *h)
 	litter(h);
 	EXPECT(objects(h) < 50000);
 	free(told);
+}
+
+/* A thread whose only object is in a thread-local variable. */
+static void *keep_thread_local(void *arg)
+{
+	struct goheap *h = arg;
+	uint64_t hidden;
+
+	goheap_store(h, &thread_list, goheap_new(h, 0, BIG));
+	if (!thread_list)
+		return NULL;
+	hidden = ~thread_list;
+	litter(h);
+	goheap_gc(h);
+	return is_object(h, ~hidden) ? h : NULL;
+}
+
+static bool thread_keeps_local(struct goheap *h)
+{
+	pthread_t thread;
+	void *result;
+
+	return !pthread_create(&thread, NULL, keep_thread_local, h) &&
+	       !pthread_join(thread, &result) && result;
+}
+
+static void *new_without_room(void *arg)
+{
+	goheap_ref ref = goheap_new(arg, 0, BIG);
+
+	return !ref && errno == ENOSPC &&
+			       strstr(goheap_error(), "register variables")
+		       ? arg
+		       : NULL;
+}
+
+/* There is no room for a thread's variables: it can have no objects. */
+void test_many_ranges(struct goheap *h)
+{
+	const size_t max = 65536, bytes = max * 16;
+	char *m = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_t thread;
+	void *result;
+	size_t n = 0;
+
+	EXPECT(goheap_new(h, 0, 64));
+	while (n < max && !goheap_range_add(h, m + 16 * n, 8))
+		n++;
+	EXPECT(errno == ENOSPC && n < max);
+	EXPECT(!pthread_create(&thread, NULL, new_without_room, h));
+	EXPECT(!pthread_join(thread, &result) && result);
+	EXPECT(!thread_keeps_local(h));
+	EXPECT(!goheap_range_remove(h, m + 16 * --n));
+	EXPECT(thread_keeps_local(h) && thread_keeps_local(h));
+	while (n)
+		EXPECT(!goheap_range_remove(h, m + 16 * --n));
+	munmap(m, bytes);
 }
 
 struct tree {

@@ -18,6 +18,12 @@
 static struct goheap *heap;
 static int layout;
 static bool stop;
+static int collections;
+
+static int collected(void)
+{
+	return __atomic_load_n(&collections, __ATOMIC_RELAXED);
+}
 
 /* Lists of all lengths, with a longer one that lives. */
 static void *churn(void *unused)
@@ -27,11 +33,14 @@ static void *churn(void *unused)
 	bool good = kept;
 
 	(void)unused;
-	for (int i = 0; i < 60 && good; i++) {
+	/* The collector may have its turn late. */
+	for (int i = 0; good && (i < 60 || (i < 60000 && collected() < 2));
+	     i++) {
+		uint64_t length = 50 * (uint64_t)(i % 60);
 		goheap_frame inner = goheap_frame_begin(heap);
-		goheap_ref list = make_list(heap, layout, 50 * i);
+		goheap_ref list = make_list(heap, layout, length);
 
-		good = check_list(heap, list, 50 * i) &&
+		good = check_list(heap, list, length) &&
 		       check_list(heap, kept, 5000);
 		goheap_frame_end(heap, inner);
 	}
@@ -42,9 +51,11 @@ static void *churn(void *unused)
 static void *collect(void *unused)
 {
 	(void)unused;
-	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		if (goheap_gc(heap))
 			return NULL;
+		__atomic_fetch_add(&collections, 1, __ATOMIC_RELAXED);
+	}
 	return heap;
 }
 
@@ -57,6 +68,7 @@ void test_threads(struct goheap *h)
 	heap = h;
 	layout = node_layout(h);
 	stop = false;
+	collections = 0;
 	EXPECT(!pthread_create(&collector, NULL, collect, NULL));
 	for (int i = 0; i < THREADS; i++)
 		EXPECT(!pthread_create(&threads[i], NULL, churn, NULL));
