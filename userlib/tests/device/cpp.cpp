@@ -678,6 +678,110 @@ void test_swap()
 	EXPECT(pair->a != pair->b && !h.stats().invalid_refs);
 }
 
+constexpr int SHELVES = 64, PLACES = 8, ITEMS = 128, CYCLES = 30;
+
+struct shelf {
+	ref<big> places[PLACES];
+	static constexpr auto goheap_refs = goheap::refs(&shelf::places);
+};
+
+struct stock {
+	ref<shelf> shelves[SHELVES];
+	ref<tree> trees[SHELVES];
+	static constexpr auto goheap_refs =
+		goheap::refs(&stock::shelves, &stock::trees);
+
+	ref<big> &place(unsigned n)
+	{
+		return shelves[n / PLACES % SHELVES]->places[n % PLACES];
+	}
+};
+
+/* Shelves, with trees between them that take time to mark, and items. */
+ptr<stock> make_stock()
+{
+	goheap::result_frame f;
+	auto s = goheap::make<stock>();
+
+	for (int i = 0; i < SHELVES; i++) {
+		goheap::frame inner;
+
+		s->shelves[i] = goheap::make<shelf>();
+		s->trees[i] = make_tree(9);
+	}
+	for (int i = 0; i < ITEMS; i++) {
+		goheap::frame inner;
+
+		s->place(i) = goheap::make<big>();
+		s->place(i)->number = i;
+	}
+	return f.keep(s);
+}
+
+/* Bring an item to another place, where there is none. Nothing else keeps it. */
+void bring(ref<big> &from, ref<big> &to)
+{
+	if (!from || to)
+		return;
+	to = from;
+	from = nullptr;
+}
+
+/* All items that there were, each once. */
+bool all_there(stock &s)
+{
+	long sum = 0;
+	int n = 0;
+
+	for (int i = 0; i < SHELVES * PLACES; i++) {
+		if (!s.place(i))
+			continue;
+		if (!is_object(s.place(i)))
+			return false;
+		sum += s.place(i)->number;
+		n++;
+	}
+	return n == ITEMS && sum == ITEMS * (ITEMS - 1) / 2;
+}
+
+/* Items change places by assignment while another thread collects. */
+void move_about(heap_view h)
+{
+	goheap::frame f;
+	goheap::local<stock> s = make_stock();
+	std::atomic<bool> stop{ false };
+	unsigned long moves = 0, marking = 0;
+	unsigned r = 1;
+
+	std::thread collector([&] {
+		for (int i = 0; i < CYCLES; i++)
+			h.gc();
+		stop = true;
+	});
+	for (; !stop; moves++) {
+		r = r * 1664525 + 1013904223;
+		bring(s->place(r >> 8), s->place(r >> 20));
+		marking += h.c_heap_ptr()->status->marking != 0;
+	}
+	collector.join();
+	std::printf("# %lu moves, %lu while objects were marked\n", moves,
+		    marking);
+	EXPECT(marking && all_there(*s));
+	EXPECT(h.gc() && all_there(*s) && !h.stats().invalid_refs);
+}
+
+void test_moves()
+{
+	heap plain;
+
+	move_about(heap_view::current());
+	{
+		goheap::scope in(plain);
+
+		move_about(plain);
+	}
+}
+
 /* A thread's objects reach another one by way of a root. */
 void test_handing_over()
 {
@@ -717,6 +821,7 @@ const struct {
 	{ "a heap from a descriptor", test_descriptor },
 	{ "threads", test_threads },
 	{ "references change places while another thread collects", test_swap },
+	{ "what changes places is in one place only", test_moves },
 	{ "from thread to thread", test_handing_over },
 };
 
