@@ -24,8 +24,11 @@ pthread_mutex_t gh_lock = PTHREAD_MUTEX_INITIALIZER;
 /* Open heaps; under gh_lock. */
 static struct gh_heap *heaps;
 
-/* Process that the mappings belong to; under gh_lock. */
-static pid_t owner;
+/*
+ * Not 0 in the process that the mappings belong to: its page is wiped in a child,
+ * however that was made and whatever its number. Under gh_lock.
+ */
+static int *mine;
 
 /* A command that waits again when a signal interrupts it. */
 int gh_ioctl(struct goheap *h, unsigned long command, void *arg)
@@ -77,7 +80,7 @@ void gh_heaps_after_fork(void)
 {
 	struct gh_heap *heap;
 
-	owner = getpid();
+	*mine = 1;
 	gh_threads_after_fork(heaps);
 	for (heap = heaps; heap; heap = heap->next) {
 		heap->attached = false;
@@ -114,6 +117,34 @@ static void register_fork_handlers(void)
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
 
+/* A page that is wiped in children; NULL with errno set. */
+static void *map_wiped(void)
+{
+	size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+	void *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return NULL;
+	if (!madvise(page, bytes, MADV_WIPEONFORK))
+		return page;
+	gh_error(errno, "cannot tell children: %s", strerror(errno));
+	munmap(page, bytes);
+	return NULL;
+}
+
+static bool have_mine(void)
+{
+	bool have;
+
+	pthread_mutex_lock(&gh_lock);
+	if (!mine)
+		mine = map_wiped();
+	have = mine;
+	pthread_mutex_unlock(&gh_lock);
+	return have;
+}
+
 static int get_info(int fd, struct goheap_info *info)
 {
 	memset(info, 0, sizeof(*info));
@@ -148,7 +179,7 @@ static void link_heap(struct gh_heap *heap)
 
 	pthread_once(&once, register_fork_handlers);
 	pthread_mutex_lock(&gh_lock);
-	if (owner != getpid())
+	if (!*mine)
 		gh_heaps_after_fork();
 	heap->next = heaps;
 	heaps = heap;
@@ -184,9 +215,12 @@ static void unmap(struct gh_heap *heap)
 
 static struct goheap *open_fd(int fd, bool precise)
 {
-	struct gh_heap *heap = calloc(1, sizeof(*heap));
+	struct gh_heap *heap;
 	int error;
 
+	if (!have_mine())
+		return NULL;
+	heap = calloc(1, sizeof(*heap));
 	if (!heap)
 		return NULL;
 	heap->fd = fd;
@@ -348,7 +382,7 @@ int goheap_attach(struct goheap *h)
 	int ret = 0;
 
 	pthread_mutex_lock(&gh_lock);
-	if (owner != getpid())
+	if (!*mine)
 		gh_heaps_after_fork();
 	if (!heap->attached) {
 		ret = map_objects(heap);

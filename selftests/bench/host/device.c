@@ -461,9 +461,12 @@ static struct host_mapping *free_mapping(struct host_heap *hh)
 void *host_mmap(void *addr, size_t length, int prot, int flags, int fd,
 		off_t offset)
 {
-	struct host_heap *hh = heap_of(fd);
 	struct host_mapping map = { .bytes = length, .what = offset };
+	struct host_heap *hh;
 
+	if (fd < 0)
+		return mmap(addr, length, prot, flags, fd, offset);
+	hh = heap_of(fd);
 	if (offset == GOHEAP_MMAP_OBJECTS)
 		return map_objects(hh);
 	map.start = host_reserve(length);

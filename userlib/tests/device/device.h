@@ -62,6 +62,8 @@ void test_threads(struct goheap *h);
 void test_thread_exit(struct goheap *h);
 void test_close_before_thread(struct goheap *h);
 void test_fork(struct goheap *h);
+void test_attach(struct goheap *h);
+void test_attach_same_number(struct goheap *h);
 void test_passed(struct goheap *h);
 void test_killed(struct goheap *h);
 void test_signals(struct goheap *h);

@@ -3,10 +3,12 @@
  * Threads, processes, signals.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -188,6 +190,68 @@ void test_fork(struct goheap *h)
 	EXPECT(!goheap_gc(h) && check_list(h, list, 3000));
 	EXPECT(!goheap_attach(h));
 	goheap_frame_end(h, frame);
+}
+
+/* A child that no fork handler knows of; -1 for none. */
+static pid_t clone_child(unsigned long flags)
+{
+	return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+}
+
+static bool ends_well(pid_t pid)
+{
+	int status = -1;
+
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
+/* What a child does that has the heap only once it has attached itself. */
+static bool use_attached(struct goheap *h, goheap_ref ref)
+{
+	return !goheap_attach(h) && use_list(h, ref);
+}
+
+void test_attach(struct goheap *h)
+{
+	goheap_frame frame = goheap_frame_begin(h);
+	goheap_ref list;
+	pid_t pid;
+
+	layout = node_layout(h);
+	list = make_list(h, layout, 3000);
+	pid = clone_child(0);
+	if (!pid)
+		_exit(!use_attached(h, list));
+	EXPECT(ends_well(pid));
+	EXPECT(!goheap_gc(h) && check_list(h, list, 3000));
+	goheap_frame_end(h, frame);
+}
+
+/* The same with the parent's number, in a namespace of its own. */
+static bool attach_as_first(void)
+{
+	struct goheap *h = goheap_open(GOHEAP_OPEN_PRECISE);
+	goheap_ref list;
+	pid_t pid;
+
+	if (getpid() != 1 || !h)
+		return false;
+	layout = node_layout(h);
+	list = make_list(h, layout, 3000);
+	pid = clone_child(CLONE_NEWPID);
+	if (!pid)
+		_exit(getpid() != 1 || !use_attached(h, list));
+	return ends_well(pid) && check_list(h, list, 3000);
+}
+
+void test_attach_same_number(struct goheap *h)
+{
+	pid_t pid = clone_child(CLONE_NEWPID);
+
+	(void)h;
+	if (!pid)
+		_exit(!attach_as_first());
+	EXPECT(ends_well(pid));
 }
 
 static bool use_passed(struct goheap *h, goheap_ref ref)
