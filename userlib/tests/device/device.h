@@ -52,6 +52,8 @@ void test_hstack_growth(struct goheap *h);
 void test_hstack_self(struct goheap *h);
 void test_hstack_shrink(struct goheap *h);
 void test_hstack_limit(struct goheap *h);
+void test_hstack_ceiling(struct goheap *h);
+void test_hstack_largest(struct goheap *h);
 void test_hstack_keeps(struct goheap *h);
 void test_hstack_many(struct goheap *h);
 void test_hstack_threads(struct goheap *h);

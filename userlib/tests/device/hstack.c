@@ -214,6 +214,44 @@ void test_hstack_limit(struct goheap *h)
 	goheap_hstack_free(s);
 }
 
+/* A stack grows to 64 MiB and no further. */
+void test_hstack_ceiling(struct goheap *h)
+{
+	const size_t ceiling = 64 << 20;
+	struct goheap_hstack *s = goheap_hstack_new(h);
+	uint64_t i = 0;
+
+	EXPECT(s && goheap_set_max_stack(h, ceiling));
+	while (i < ceiling && !goheap_hstack_push(s, number(i)))
+		i++;
+	EXPECT(errno == ENOSPC && i == ceiling / 8 - 1);
+	EXPECT(!strcmp(goheap_error(),
+		       "managed stack exceeds its limit of 67108864 bytes"));
+	EXPECT(goheap_hstack_depth(s) == i);
+	EXPECT(goheap_hstack_size(s) == ceiling);
+	EXPECT(goheap_hstack_pop(s) == number(--i));
+	EXPECT(!goheap_hstack_push(s, 1) && goheap_hstack_push(s, 2) == -1);
+	for (uint64_t k = 0; k < i; k += 4099)
+		EXPECT(goheap_hstack_get(s, k) == number(k));
+	goheap_hstack_free(s);
+}
+
+/* How large a stack may be said to become. */
+void test_hstack_largest(struct goheap *h)
+{
+	const size_t largest = 1UL << 30;
+	struct goheap_hstack *s;
+
+	EXPECT(goheap_set_max_stack(h, largest));
+	EXPECT(goheap_set_max_stack(h, largest) == largest);
+	EXPECT(!goheap_set_max_stack(h, largest + 1) && errno == EINVAL);
+	EXPECT(!goheap_set_max_stack(h, 0) && errno == EINVAL);
+	EXPECT(goheap_set_max_stack(h, largest) == largest);
+	s = goheap_hstack_new(h);
+	EXPECT(s && push_mixed(s, 1000) && check_mixed(s, 1000));
+	goheap_hstack_free(s);
+}
+
 void test_hstack_keeps(struct goheap *h)
 {
 	struct goheap_hstack *s = goheap_hstack_new(h);
