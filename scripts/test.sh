@@ -115,7 +115,7 @@ end_host()
 
 # Programs that guests run, all in build/selftests.
 read -r -a PROGRAMS < <(make -s -C "$TOP/selftests/device" list)
-PROGRAMS+=(library library-cache library-cpp library-dlopen)
+PROGRAMS+=(library library-cache library-coroutines library-cpp library-dlopen)
 
 # The kernel of each part, as find_kernel() has found it.
 declare -A FOUND
