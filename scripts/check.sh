@@ -75,13 +75,10 @@ check_sparse()
 
 check_imports()
 {
-	local ko deny bad
+	local ko
 
 	ko=$(scripts/module.sh "$KERNEL_DIR" 2>/dev/null) || return 1
-	deny=$(grep -v '^#' scripts/imports.deny)
-	bad=$(nm -u "$ko" | awk '{ print $2 }' | grep -xE "$deny") || return 0
-	printf 'exported by Debian only: %s\n' "$bad"
-	return 1
+	only_common_imports "$ko"
 }
 
 # Why a type is ignored:

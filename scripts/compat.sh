@@ -5,7 +5,8 @@
 # packages? 6.12 from bookworm-backports (headers as they are) and the newest
 # of trixie-backports (prepared from its source, because the host tools of its
 # header package want a newer C library than ours). Both come with the list of what
-# these kernels export, and a symbol that is not on it is an error.
+# these kernels export, and a symbol that is not on it is an error; as is one that
+# Debian's kernels alone export (imports.deny).
 #
 #   compat.sh [6.12|newest]...     default: both
 
@@ -107,12 +108,19 @@ newest()
 # built_against KERNEL_BUILD_DIR: does the module build, and find its symbols?
 built_against()
 {
+	local ko
+
 	[[ -s $1/Module.symvers ]] || {
 		echo "error: $1 does not say what the kernel exports"
 		return 1
 	}
 	# In the environment it would make warnings of undefined symbols.
-	env -u KBUILD_MODPOST_WARN "$TOP/scripts/module.sh" "$1"
+	ko=$(env -u KBUILD_MODPOST_WARN "$TOP/scripts/module.sh" "$1") || return 1
+	only_common_imports "$ko" || {
+		echo "error: imports that other kernels do not have"
+		return 1
+	}
+	printf '%s\n' "$ko"
 }
 
 prepare_apt

@@ -60,6 +60,25 @@ find_kernel()
 	read -r KERNEL KERNEL_DIR <<< "$answer"
 }
 
+# only_common_imports KO: say which symbols a module imports that imports.deny has;
+# fails if there is one, and if that cannot be told
+only_common_imports()
+{
+	local deny undefined bad status=0
+
+	deny=$(grep -v '^#' "$TOP/scripts/imports.deny") || return 1
+	undefined=$(nm -u "$1") || return 1
+	undefined=$(awk '{ print $2 }' <<< "$undefined")
+	if ! grep -qx _printk <<< "$undefined"; then
+		echo "$1 imports nothing, not even _printk"
+		return 1
+	fi
+	bad=$(grep -xE "$deny" <<< "$undefined") || status=$?
+	[[ $status -ne 1 ]] || return 0
+	printf 'exported by Debian only: %s\n' "$bad"
+	return 1
+}
+
 # The name by which a kernel build folder's modules are told apart. Debian's
 # include/config/kernel.release lacks the package's part of it.
 kernel_release()
