@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What only goheap has: the cost of its stores, of its frames, of its refills.
+ * (Of stores while references are marked: barrier.c.)
  *
  *	store/SIZE/HOW	a reference stored in an array of SIZE, at places that
  *			follow each other with a stride of 17, while nothing is
  *			marked: plain, atomic (release), or by goheap_store()
- *	marking/HOW	the same by goheap_store() while references are marked,
- *			with the flag set by hand; full buffers are emptied by a
- *			command
  *	push		goheap_frame_begin(), goheap_var(), goheap_frame_end() in
  *			a precise heap
  *	hstack		goheap_hstack_push() and goheap_hstack_pop()
@@ -15,8 +13,8 @@
  *			and without collecting
  *	entries/WHAT	commands per 1000 objects, all of them
  *
- * With the device of a kernel (host_in_process is 0) marking/ and refill/ are
- * left out: the flag cannot be set by hand, and nobody measures inside.
+ * With the device of a kernel (host_in_process is 0) refill/ is left out: nobody
+ * measures inside.
  */
 #include <libgoheap.h>
 
@@ -78,16 +76,6 @@ static void measure_stores(const char *size, size_t bytes, int layout)
 	measure(name, store_atomic, 2000000);
 	snprintf(name, sizeof(name), "store/%s/goheap", size);
 	measure(name, store_goheap, 2000000);
-}
-
-/* The status page is read-only for programs only. */
-static void measure_marking(void)
-{
-	struct goheap_status *status = (void *)heap->status;
-
-	status->marking = 1;
-	measure("marking/goheap", store_goheap, 2000000);
-	status->marking = 0;
 }
 
 static MEASURED void push(long n)
@@ -188,8 +176,6 @@ void measure_library(struct goheap *h, int node)
 	value[0] = goheap_new(h, node, 16);
 	value[1] = goheap_new(h, node, 16);
 	measure_stores("4K", SMALL, refs);
-	if (host_in_process)
-		measure_marking();
 	measure_stores("16M", LARGE, refs);
 	measure_push();
 	measure_hstack();

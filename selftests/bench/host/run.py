@@ -111,7 +111,7 @@ OWN = [
      "ns", None),
     ("store/16M/goheap", "store/16M/plain", "goheap_store() over plain, 16 MiB",
      "ns", 1),
-    ("marking/goheap", "store/4K/plain", "the same while marking, 4 KiB",
+    ("marking/store", "marking/plain", "goheap_store() while marking, over plain",
      "ns", 10),
     ("push", None, "push and pop of a handle", "ns", 1),
     ("hstack", None, "push and pop on a managed stack", "ns", 1),
@@ -125,6 +125,8 @@ OWN = [
     ("entries/node", None, "kernel entries per 1000, 16 B node", "", 1),
     ("entries/64", None, "kernel entries per 1000, 64 B", "", 1),
     ("entries/1024", None, "kernel entries per 1000, 1 KiB", "", None),
+    ("entries/marking", None, "kernel entries per 1000 stores while marking", "",
+     None),
 ]
 
 PRELOADED = [

@@ -5,7 +5,7 @@
  *
  * BENCH_ONLY in the environment has more patterns, of which one must fit as well.
  * The figures below are the smallest; others are described in sizes.c, ring.c,
- * mark.c, trees.c, cache.c and memory.c, and most of them are taken once.
+ * mark.c, trees.c, cache.c, memory.c and barrier.c, and most of them are taken once.
  *
  *	alloc/N		an object of N bytes without references: allocate it,
  *			write its first word, keep it while WINDOW others are
@@ -218,6 +218,9 @@ static const struct group {
 	int markers;
 } groups[] = {
 	{ measure_small, 1 },
+#ifdef HEAP_GOHEAP
+	{ measure_barrier, 1 },
+#endif
 	{ measure_sizes, 2 },
 	{ measure_ring_1, 2 },
 	{ measure_ring_2, 2 },

@@ -39,7 +39,7 @@ static inline uint64_t random64(uint64_t *state)
 }
 
 /* The groups; how many markers they allow is said by main(). */
-void measure_micro(void);
+void measure_barrier(void);
 void measure_sizes(void);
 void measure_ring_1(void);
 void measure_ring_2(void);
