@@ -158,7 +158,7 @@ void measure_soak(void)
 {
 	if (!wanted("soak"))
 		return;
-	sizes = calloc(MAX_OBJECTS, sizeof(*sizes));
+	sizes = outside(MAX_OBJECTS * sizeof(*sizes));
 	put(&table, new_refs(MAX_OBJECTS));
 	/* Tables are not what is measured. */
 	memset(sizes, 1, MAX_OBJECTS * sizeof(*sizes));

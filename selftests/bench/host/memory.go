@@ -150,7 +150,7 @@ func measureSoak() {
 	if !wanted("soak") {
 		return
 	}
-	sizes := make([]uint16, maxObjects)
+	sizes := outside[uint16](maxObjects)
 	for i := range sizes {
 		sizes[i] = 1
 	}

@@ -25,8 +25,7 @@ static unsigned int ticks;
 void mmu_begin(void)
 {
 	if (!gaps)
-		gaps = calloc(MAX_GAPS, sizeof(*gaps));
-	require(gaps);
+		gaps = outside(MAX_GAPS * sizeof(*gaps));
 	nr_gaps = 0;
 	begun = now_ns();
 	last = begun;

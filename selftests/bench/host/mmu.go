@@ -7,6 +7,7 @@ import "fmt"
 // What mmu.c does.
 const (
 	noticed = 10000
+	maxGaps = 1 << 20
 	every   = 16
 )
 
@@ -20,7 +21,10 @@ var ticks uint
 var recording bool
 
 func mmuBegin() {
-	gaps = make([]gap, 0, 1<<20)
+	if gaps == nil {
+		gaps = outside[gap](maxGaps)
+	}
+	gaps = gaps[:0]
 	recording = true
 	begun = sinceStart()
 	last = begun

@@ -23,6 +23,7 @@
  * The window is an array of local variables, first in, first out. Each figure is
  * taken in a steady state: memory has been used before.
  */
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,6 +158,19 @@ int refs_layout;
 
 void measure_library(struct goheap *h, int layout);
 #endif
+
+/*
+ * Zeroed memory for what is not the workload's but the benchmark's. It comes from
+ * no heap, so that none has more that is live, or a larger goal.
+ */
+void *outside(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	require(p != MAP_FAILED);
+	return p;
+}
 
 /* A figure that is no time of a run. One that is 0 cannot be compared. */
 void report(const char *name, double value)

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 const (
@@ -120,6 +121,16 @@ func require(c bool) {
 	if !c {
 		panic("something is wrong")
 	}
+}
+
+// outside is what outside() of workload.c is. What is there may only refer to
+// what is outside, too.
+func outside[T any](n int) []T {
+	var zero T
+	b, err := syscall.Mmap(-1, 0, n*int(unsafe.Sizeof(zero)),
+		syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
+	require(err == nil)
+	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), n)
 }
 
 func report(name string, value float64) {
