@@ -5,17 +5,16 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 )
 
-// What text.c and cache.c do.
+// What cache.c does.
 const (
-	buckets  = 1 << 17
+	buckets  = 1 << 16
 	capacity = 100000
 	keys     = 300000
+	keyWords = 65536
 	cacheOps = 500000
 )
 
@@ -38,47 +37,11 @@ type place struct {
 	word int
 }
 
-// Said by the linker.
-var textFolder string
-
-var text []byte
-var words [][]byte
 var cacheTable []*cacheEntry
 var indexTable []*found
 var newest, oldest *cacheEntry
 var nrEntries int
 var cacheSeed uint64 = 1
-
-func isLetter(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-}
-
-func readText() {
-	names, _ := filepath.Glob(textFolder + "/*.rst")
-	for _, name := range names {
-		b, err := os.ReadFile(name)
-		require(err == nil)
-		text = append(text, b...)
-	}
-	for i := 0; i < len(text); i++ {
-		start := i
-		for i < len(text) && isLetter(text[i]) {
-			i++
-		}
-		if i > start {
-			words = append(words, text[start:i])
-		}
-	}
-	require(len(words) > 1000)
-}
-
-func hashOf(s []byte) uint64 {
-	h := uint64(14695981039346656037)
-	for _, c := range s {
-		h = (h ^ uint64(c)) * 1099511628211
-	}
-	return h
-}
 
 func newText(s []byte) *byte {
 	b := make([]byte, len(s))
@@ -122,7 +85,7 @@ func forgetOldest() {
 }
 
 func insertKey(key []byte, hash uint64) {
-	from := hash % uint64(len(text)-256)
+	from := hash % uint64(words[keyWords].start)
 	r := &cacheEntry{hash: hash, keyBytes: len(key)}
 	r.key = newText(key)
 	r.value = newText(text[from : from+32+hash/8%200])
@@ -152,15 +115,13 @@ func lookUp(key []byte) {
 }
 
 func makeKey(key []byte, i uint64) []byte {
-	a := words[i%uint64(len(words))]
-	b := words[i*31/7%uint64(len(words))]
-	key = append(key[:0], a[:min(len(a), 40)]...)
+	key = append(key[:0], words[i%keyWords].text()...)
 	key = append(key, ' ')
-	return append(key, b[:min(len(b), 40)]...)
+	return append(key, words[i*31/7%keyWords].text()...)
 }
 
 func useCache() {
-	key := make([]byte, 0, 100)
+	key := make([]byte, 0, 40)
 	for range cacheOps {
 		x := random64(&cacheSeed) % keys
 		key = makeKey(key, x*(random64(&cacheSeed)%keys)/keys)
@@ -193,7 +154,7 @@ func measureCache() {
 	if !wanted("cache") && !wanted("cache/GOGC/30") && !wanted("cache/mmu/1ms") {
 		return
 	}
-	readText()
+	makeText()
 	cacheTable = make([]*cacheEntry, buckets)
 	useCache()
 	reportCache("cache")
@@ -220,12 +181,12 @@ func findWord(w []byte) *found {
 
 func indexText(n int) {
 	for i := range n {
-		word := i % len(words)
-		if word == 0 {
+		i %= nrWords
+		if i == 0 {
 			indexTable = make([]*found, buckets)
 		}
-		f := findWord(words[word])
-		f.places = &place{f.places, word}
+		f := findWord(words[i].text())
+		f.places = &place{f.places, i}
 	}
 }
 
@@ -233,7 +194,7 @@ func measureIndex() {
 	if !wanted("wordindex") {
 		return
 	}
-	readText()
+	makeText()
 	samples = 1
-	measure("wordindex", indexText, len(words)*5)
+	measure("wordindex", indexText, nrWords*5)
 }

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Real text: the words of the project's documentation, outside of the heap.
+ * A text that is the same for all heaps and never changes, outside of the heap.
+ *
+ * It is made of a vocabulary of 65535 words, and how often a word comes is about
+ * the inverse of its rank, as in a natural language (Zipf). Frequent words are
+ * shorter ones.
  */
 #ifndef TEXT_H
 #define TEXT_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 /**
  * struct word - a word of the text
- * @start: its first letter; no zero follows
+ * @start: where in the text it begins; no zero follows
  * @bytes: its length
  */
 struct word {
-	const char *start;
-	unsigned int bytes;
+	uint32_t start;
+	uint32_t bytes;
 };
 
 /**
@@ -29,6 +36,7 @@ struct text {
 	long nr_words;
 };
 
-const struct text *text_read(void);
+const struct text *text_make(void);
+uint64_t text_hash(const char *s, size_t n);
 
 #endif /* TEXT_H */
