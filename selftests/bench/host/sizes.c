@@ -10,24 +10,17 @@
 
 #define WINDOW	64
 
-static size_t bytes;
-static bool refs;
 static long each;
 static ref windows[MAX_THREADS];
 
-static ref new_one(void)
-{
-	return refs ? new_refs(bytes / sizeof(ref)) : new_bytes(bytes);
-}
-
-static void churn(int thread)
+INLINE void churn(int thread, size_t bytes, bool refs)
 {
 	ref *window = at(get(&windows[thread]));
 	long i;
 
 	for (i = 0; i < each; i++) {
 		ref *place = &window[i % WINDOW];
-		ref r = new_one();
+		ref r = refs ? new_refs(bytes / sizeof(ref)) : new_bytes(bytes);
 		volatile long *words = at(r);
 
 		words[0] = 0;
@@ -38,24 +31,57 @@ static void churn(int thread)
 	}
 }
 
-static void churn_all(int nr)
+/* A function for each, which knows the size as most programs do. */
+#define SIZE(bytes)						\
+	static void noscan_##bytes(int thread)			\
+	{							\
+		churn(thread, bytes, false);			\
+	}							\
+								\
+	static void refs_##bytes(int thread)			\
+	{							\
+		churn(thread, bytes, true);			\
+	}
+
+SIZE(8)
+SIZE(16)
+SIZE(32)
+SIZE(64)
+SIZE(256)
+SIZE(1024)
+SIZE(8192)
+SIZE(65536)
+SIZE(1048576)
+
+#define SIZE_OF(bytes)	{ bytes, noscan_##bytes, refs_##bytes }
+
+static const struct size {
+	size_t bytes;
+	void (*noscan)(int thread);
+	void (*refs)(int thread);
+} sizes[] = {
+	SIZE_OF(8), SIZE_OF(16), SIZE_OF(32), SIZE_OF(64), SIZE_OF(256),
+	SIZE_OF(1024), SIZE_OF(8192), SIZE_OF(65536), SIZE_OF(1048576),
+};
+
+static void churn_all(int nr, void (*work)(int thread))
 {
 	int i;
 
 	for (i = 0; i < nr; i++)
 		put(&windows[i], new_refs(WINDOW));
-	run_threads(nr, churn);
+	run_threads(nr, work);
 }
 
-static void measure_size(int nr)
+static void measure_size(const char *kind, size_t bytes, int nr,
+			 void (*work)(int thread))
 {
-	static const char *const kinds[] = { "noscan", "refs" };
 	double cpu[MAX_SAMPLES], wall[MAX_SAMPLES];
 	struct sample from, to;
 	char name[50];
 	int i;
 
-	snprintf(name, sizeof(name), "sizes/%s/%zu/%d", kinds[refs], bytes, nr);
+	snprintf(name, sizeof(name), "sizes/%s/%zu/%d", kind, bytes, nr);
 	if (!wanted(name))
 		return;
 	/* 8 MiB of each, but that a thread's start does not count. */
@@ -63,7 +89,7 @@ static void measure_size(int nr)
 	each = each > 500000 ? 500000 : each < 100 ? 100 : each;
 	for (i = -1; i < 3; i++) {
 		from = clocks();
-		churn_all(nr);
+		churn_all(nr, work);
 		to = clocks();
 		if (i < 0)
 			continue;
@@ -75,19 +101,13 @@ static void measure_size(int nr)
 
 void measure_sizes(void)
 {
-	static const size_t all[] = {
-		8, 16, 32, 64, 256, 1024, 8192, 65536, 1 << 20
-	};
-	size_t i;
+	const struct size *s;
 	int nr;
 
-	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
+	for (s = sizes; s < sizes + sizeof(sizes) / sizeof(*sizes); s++) {
 		for (nr = 1; nr <= MAX_THREADS; nr++) {
-			bytes = all[i];
-			refs = false;
-			measure_size(nr);
-			refs = true;
-			measure_size(nr);
+			measure_size("noscan", s->bytes, nr, s->noscan);
+			measure_size("refs", s->bytes, nr, s->refs);
 		}
 	}
 }

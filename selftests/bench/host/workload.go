@@ -45,17 +45,66 @@ func churn8(n int) {
 //go:noinline
 func churnNode(n int) {
 	var w [window]*node
+	z := zero
 	for i := 0; i < n; i++ {
-		w[i%window] = new(node)
+		p := new(node)
+		writeWord(unsafe.Pointer(p), 0, z)
+		w[i%window] = p
 	}
 	runtime.KeepAlive(&w)
 }
 
 //go:noinline
-func churnBytes[T [32]byte | [64]byte | [256]byte | [1024]byte | [8192]byte](n int) {
-	var w [window]*T
+func churn32(n int) {
+	var w [window]*[4]int
 	for i := 0; i < n; i++ {
-		w[i%window] = new(T)
+		p := new([4]int)
+		p[0] = i
+		w[i%window] = p
+	}
+	runtime.KeepAlive(&w)
+}
+
+//go:noinline
+func churn64(n int) {
+	var w [window]*[8]int
+	for i := 0; i < n; i++ {
+		p := new([8]int)
+		p[0] = i
+		w[i%window] = p
+	}
+	runtime.KeepAlive(&w)
+}
+
+//go:noinline
+func churn256(n int) {
+	var w [window]*[32]int
+	for i := 0; i < n; i++ {
+		p := new([32]int)
+		p[0] = i
+		w[i%window] = p
+	}
+	runtime.KeepAlive(&w)
+}
+
+//go:noinline
+func churn1024(n int) {
+	var w [window]*[128]int
+	for i := 0; i < n; i++ {
+		p := new([128]int)
+		p[0] = i
+		w[i%window] = p
+	}
+	runtime.KeepAlive(&w)
+}
+
+//go:noinline
+func churn8192(n int) {
+	var w [window]*[1024]int
+	for i := 0; i < n; i++ {
+		p := new([1024]int)
+		p[0] = i
+		w[i%window] = p
 	}
 	runtime.KeepAlive(&w)
 }
@@ -213,12 +262,12 @@ func measure(name string, work func(int), n int) {
 func measureSmall() {
 	measure("alloc/8", churn8, 1000000)
 	measure("alloc/node", churnNode, 1000000)
-	measure("alloc/32", churnBytes[[32]byte], 500000)
-	measure("alloc/64", churnBytes[[64]byte], 250000)
-	measure("alloc/256", churnBytes[[256]byte], 100000)
-	measure("alloc/1024", churnBytes[[1024]byte], 25000)
-	measure("alloc/8192", churnBytes[[8192]byte], 10000)
-	measure("zeroed/8192", churnBytes[[8192]byte], 10000)
+	measure("alloc/32", churn32, 500000)
+	measure("alloc/64", churn64, 250000)
+	measure("alloc/256", churn256, 100000)
+	measure("alloc/1024", churn1024, 25000)
+	measure("alloc/8192", churn8192, 10000)
+	measure("zeroed/8192", churn8192, 10000)
 	measure("tree/16", trees, 10)
 	kept = build(depth)
 	measure("tree/16+16", trees, 10)
