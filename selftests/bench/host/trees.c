@@ -73,18 +73,43 @@ static __attribute__((noipa)) void done_with(ref r, int depth)
 		drop_tree(r);
 }
 
+/*
+ * What a tree has left on the stack is cleared before the next one is built, but
+ * not after small ones: it would take as long as they do, and they are no large
+ * things to keep.
+ */
+static void next_tree(int depth)
+{
+	if (depth >= 8)
+		clear_stack();
+}
+
 static void binarytrees(int max)
 {
 	int depth;
 	long i;
 
 	done_with(build(max + 1), max + 1);
+	next_tree(max + 1);
 	put(&kept, build(max));
-	for (depth = 4; depth <= max; depth += 4)
-		for (i = 1L << (max - depth + 4); i; i--)
+	for (depth = 4; depth <= max; depth += 4) {
+		for (i = 1L << (max - depth + 4); i; i--) {
 			done_with(build(depth), depth);
+			next_tree(depth);
+		}
+	}
 	done_with(get(&kept), max);
 	put(&kept, 0);
+	next_tree(max);
+}
+
+/* A tree from the top down, which no variable of the caller's keeps. */
+static __attribute__((noipa)) void populated(int depth)
+{
+	ref r = new_node();
+
+	populate(r, depth);
+	done_with(r, depth);
 }
 
 static void gcbench(void)
@@ -93,16 +118,16 @@ static void gcbench(void)
 	long i;
 
 	done_with(build(STRETCH), STRETCH);
+	next_tree(STRETCH);
 	put(&kept, new_node());
 	populate(get(&kept), LIVE);
 	put(&kept_array, new_zeroed(ARRAY));
 	for (depth = 4; depth <= LIVE; depth += 2) {
 		for (i = 2L << (STRETCH - depth); i; i--) {
-			ref r = new_node();
-
-			populate(r, depth);
-			done_with(r, depth);
+			populated(depth);
+			next_tree(depth);
 			done_with(build(depth), depth);
+			next_tree(depth);
 		}
 	}
 	done_with(get(&kept), LIVE);

@@ -58,6 +58,7 @@ void measure_startup(void);
 /* workload.c */
 extern uint64_t process_begun;
 void *outside(size_t bytes);
+void clear_stack(void);
 void run_threads(int nr, void (*work)(int thread));
 void report(const char *name, double value);
 
