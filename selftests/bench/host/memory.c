@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  *	larson		two threads free what the other one has allocated, at random;
- *			one object of 16 to 512 bytes
+ *			one object of 16 to 512 bytes, wall time
  *	tail/p50..max	time of one allocation of 16 to 1024 bytes, 20 MB live
  *	soak		32 MB live; the size of new objects grows and shrinks
  *			again between 16 bytes and 4 KiB; one object

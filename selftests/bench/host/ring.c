@@ -2,7 +2,8 @@
 /*
  *	ring/N		N threads, each with a ring of a million nodes in all, 48
  *			bytes each, linked both ways; an operation replaces a
- *			node taken at random by a new one. CPU time of one.
+ *			node taken at random by a new one. CPU time of one; with two
+ *			threads wall time, in which they wait for locks
  *	ring/N/p50..max	how long one takes, wall time
  *
  * All that is live was made before, and stays as much. So after a while nodes of

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  *	sizes/KIND/BYTES/N	N threads; each keeps the last 64 objects of a size
- *				and replaces the oldest; CPU time of one object.
+ *				and replaces the oldest; time of one object: CPU
+ *				time of one thread, wall time of two, which is
+ *				what waiting for each other is seen in.
  *				KIND is noscan, without references, or refs,
  *				nothing but references, which are nil. Its
  *				first and its last word are written.

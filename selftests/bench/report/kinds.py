@@ -9,7 +9,8 @@ What kind of figure it is: that follows from its name and its unit.
   any other                           a time if its unit is one of time, a rate if
                                       that ends in /s, else a count
 
-Latencies and shares of windows are of the clock on the wall, all others are CPU
+Latencies, shares of windows, and what several threads do at once are of the clock
+on the wall: a thread that waits for a lock takes no CPU time. All others are CPU
 time of all threads, with what the collector takes wherever it runs.
 """
 
@@ -19,6 +20,7 @@ import re
 PERCENTILE = re.compile(r"(?P<base>.+)/(?:p(?P<x>\d+(?:\.\d+)?)|max)")
 WINDOW = re.compile(r"(?P<base>.+)/mmu/(?P<x>\d+(?:\.\d+)?)(?P<unit>us|ms|s)")
 HEAP = re.compile(r"(?P<base>.+)/GOGC/(?P<x>\d+)")
+THREADS = re.compile(r"sizes/.+/2|ring/2|larson")
 
 TIMES = {"ns", "us", "ms", "s"}
 WINDOW_MS = {"us": 1e-3, "ms": 1, "s": 1e3}
@@ -37,7 +39,8 @@ def kind(name, unit):
 
 def clock(name, unit):
     """Which of a sample's two clocks the figure is about."""
-    return "wall" if kind(name, unit) in ("latency", "mmu") else "cpu"
+    waits = kind(name, unit) in ("latency", "mmu") or THREADS.fullmatch(name)
+    return "wall" if waits else "cpu"
 
 
 def more_is_better(name, unit):

@@ -24,7 +24,8 @@ INTRODUCTION = """
 <p>goheap gives programs a garbage-collected heap inside the Linux kernel. This page
 says what that costs, in each environment by itself: their figures are not to be
 compared with each other. CPU time is that of all threads, with what the collector
-takes wherever it runs. Heaps take turns, and a ratio is of two runs of the same round.
+takes wherever it runs; latencies, shares of windows and what two threads or two markers
+do are by the clock, for who waits takes no CPU time. Heaps take turns, and a ratio is of two runs of the same round.
 Small figures are intervals: with a confidence of 95 % the median is in it (from six
 rounds on; of fewer, in parentheses, it is all that was seen). Ratios are a peer's
 figure divided by goheap's: <span class="lost">red</span> where the peer is better,
@@ -81,7 +82,7 @@ def machine(results):
 
 
 def comparison(results, clock):
-    """Figures that all heaps have."""
+    """Figures that all heaps have, by the clock of each if @clock is None."""
     return rows(["", OWN, "over best", *map(escape, results.peers)], [
         [escape(results.label(name)),
          figure(results.estimate(OWN, name, clock)),
@@ -136,8 +137,8 @@ def section(results, folder):
     yield machine(results)
     yield from drawings(results, folder)
     if results.shared():
-        yield "<h3>CPU time, and other heaps</h3>"
-        yield comparison(results, "cpu")
+        yield "<h3>CPU time (by the clock where threads wait), and other heaps</h3>"
+        yield comparison(results, None)
         yield "<h3>Where goheap loses</h3>"
         yield items((line.partition(": ")[2] for line in table.losses(results)),
                     "Nowhere.")

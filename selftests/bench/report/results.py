@@ -13,7 +13,8 @@ One document of JSON for the results of one environment:
 
 Sessions are runs on one machine, of one commit and with the same versions, so that
 many rounds can be had in pieces, and of several programs. A sample is in the unit of its figure, with five
-digits. "wall" is left out where it is the same as "cpu".
+digits. "wall" is left out where it is the same as "cpu"; kinds.py says which of them
+a figure is about.
 """
 
 import datetime

@@ -11,10 +11,11 @@ LABEL = 40
 LONG_LABEL = 68
 
 EXPLANATION = (
-    "CPU time of all threads, the collector's too; latencies and shares of windows by",
-    "the clock. Under goheap the median and its interval; over best: how many times the",
-    "cheapest heap of the round, a lower bound of what the heap adds to the program;",
-    "under a peer: how many times goheap's its own figure is (~ may as well be 1).",
+    "CPU time of all threads, the collector's too; latencies, shares of windows and what",
+    "two threads or two markers do by the clock. Under goheap the median and its interval;",
+    "over best: how many times the cheapest heap of the round, a lower bound of what the",
+    "heap adds to the program; under a peer: how many times goheap's its own figure is",
+    "(~ may as well be 1).",
     "",
 )
 

@@ -132,6 +132,16 @@ class Kinds(unittest.TestCase):
         self.assertEqual(kinds.point("a/GOGC/50"), ("a", 1.5))
         self.assertIsNone(kinds.point("alloc/8"))
 
+    def test_clock(self):
+        """Who waits for a lock takes no CPU time."""
+        for name, unit, clock in (
+                ("larson", "ns", "wall"), ("ring/2", "ns", "wall"),
+                ("sizes/refs/64/2", "ns", "wall"), ("ring/2/p99", "us", "wall"),
+                ("tree/mmu/10ms", "%", "wall"), ("ring/1", "ns", "cpu"),
+                ("sizes/refs/2/1", "ns", "cpu"), ("larson/rss", "MiB", "cpu"),
+                ("alloc/8", "ns", "cpu"), ("mark/tree/2", "M/s", "cpu")):
+            self.assertEqual(kinds.clock(name, unit), clock, name)
+
     def test_better(self):
         """Which way is up."""
         self.assertTrue(kinds.more_is_better("a", "M/s"))
@@ -417,6 +427,17 @@ class Words(unittest.TestCase):
                           blocks[0].split("\n")], ["1", "5", "9"])
         self.assertEqual(found["heap-tree"].data.split("\t")[:2], ["2", "3"])
         self.assertEqual(found["mmu-tree"].data.split("\t")[:2], ["1", "0.1"])
+
+    def test_two_threads(self):
+        """What waits for a lock is slow in the table, on the page and in words."""
+        results = Results.new("host", {})
+        results.describe("larson", "two threads", "ns")
+        results.begin_session()
+        results.add_round({OWN: {"larson": (10, 40)}, "Go": {"larson": (30, 20)}})
+        self.assertEqual(results.estimate(OWN, "larson").median, 40)
+        self.assertEqual(results.ratio("Go", "larson").median, 0.5)
+        self.assertIn("goheap loses: two threads: Go 0.50", table.render(results))
+        self.assertIn("0.50", page.comparison(results, None))
 
     def test_page(self):
         """What is said of an environment, a peer and a figure is on it."""
