@@ -11,7 +11,8 @@
  *	hstack		goheap_hstack_push() and goheap_hstack_pop()
  *	refill/WHAT	time in the kernel per object, without the system call
  *			and without collecting
- *	entries/WHAT	commands per 1000 objects, all of them
+ *	entries/WHAT	commands per 1000 objects, all of them; of store and push
+ *			per 1000 of those
  *
  * With the device of a kernel (host_in_process is 0) refill/ is left out: nobody
  * measures inside.
@@ -63,6 +64,22 @@ static MEASURED void store_goheap(long n)
 	}
 }
 
+/* Commands per 1000 of what @work does. */
+static void measure_entries(const char *name, void (*work)(long n))
+{
+	const long n = 2000000;
+	unsigned long from;
+	double entries;
+
+	if (!wanted(name))
+		return;
+	work(n);
+	from = host_counts.entries;
+	work(n);
+	entries = (host_counts.entries - from) * 1000.0 / n;
+	printf("%s %.4f %.4f\n", name, entries, entries);
+}
+
 static void measure_stores(const char *size, size_t bytes, int layout)
 {
 	goheap_ref ref = goheap_new_array(heap, layout, 8, bytes / 8);
@@ -76,6 +93,8 @@ static void measure_stores(const char *size, size_t bytes, int layout)
 	measure(name, store_atomic, 2000000);
 	snprintf(name, sizeof(name), "store/%s/goheap", size);
 	measure(name, store_goheap, 2000000);
+	if (bytes == SMALL)
+		measure_entries("entries/store", store_goheap);
 }
 
 static MEASURED void push(long n)
@@ -123,6 +142,7 @@ static void measure_push(void)
 	heap = goheap_open(GOHEAP_OPEN_PRECISE);
 	value[0] = goheap_new(heap, GOHEAP_LAYOUT_NOSCAN, 8);
 	measure("push", push, 2000000);
+	measure_entries("entries/push", push);
 	goheap_close(heap);
 	heap = conservative;
 	value[0] = kept;

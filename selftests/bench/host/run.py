@@ -36,7 +36,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position
 from report.results import Refused, Results, output  # noqa: E402
 
-# Name, what it is, unit, ns per unit, target
+# Name, what it is, unit, ns per unit, target (../report/targets.py)
 FIGURES = [
     ("alloc/8", "8 B, no references", "ns", 1, 2.5),
     ("alloc/node", "16 B node, two references", "ns", 1, 3),
@@ -84,10 +84,25 @@ FIGURES += [
     for size in (8, 16, 32, 64, 256, 1024, 8192, 65536, 1 << 20)
 ]
 
+# Not to be slower than Go with as many CPUs, and twice as fast with two.
+MARK_TARGETS = {
+    "mark/random/1": ">= 2 x Go",
+    "mark/random/2": [">= 1 x Go", ">= 1.8 x mark/random/1"],
+    "mark/tree/1": ">= 1.3 x Go",
+    "mark/tree/2": [">= 1 x Go", ">= 1.8 x mark/tree/1"],
+    "mark/list/1": [">= 1 x Go", ">= 1 x Go-old"],
+    "mark/list/2": ">= 1 x Go",
+    "mark/map/1": [">= 1 x Go", ">= 1 x Go-old"],
+    "mark/map/2": [">= 1 x Go", ">= 1.8 x mark/map/1"],
+    "mark/wide/1": ">= 1 x Go",
+    "mark/wide/2": ">= 1 x Go",
+}
+
 # Collections; malloc() and its like have none. With two markers it is wall time.
 FIGURES += [
     (f"mark/{shape}/{markers}{suffix}",
-     f"mark {what}, {markers} CPU{'s' * (markers - 1)}", unit, scale, None)
+     f"mark {what}, {markers} CPU{'s' * (markers - 1)}", unit, scale,
+     MARK_TARGETS.get(f"mark/{shape}/{markers}{suffix}"))
     for shape, what in (("random", "random graph"), ("tree", "tree"),
                         ("list", "list"), ("map", "map"), ("wide", "arrays"))
     for markers in (1, 2)
@@ -120,11 +135,13 @@ OWN = [
     ("refill/node", None, "refill, 16 B node", "ns", 2),
     ("refill/64", None, "refill, 64 B, no references", "ns", None),
     ("refill/1024", None, "refill, 1 KiB, no references", "ns", None),
-    ("entries/8", None, "kernel entries per 1000, 8 B", "", 1),
-    ("entries/16", None, "kernel entries per 1000, 16 B", "", 1),
-    ("entries/node", None, "kernel entries per 1000, 16 B node", "", 1),
-    ("entries/64", None, "kernel entries per 1000, 64 B", "", 1),
+    ("entries/8", None, "kernel entries per 1000, 8 B", "", "< 1"),
+    ("entries/16", None, "kernel entries per 1000, 16 B", "", "< 1"),
+    ("entries/node", None, "kernel entries per 1000, 16 B node", "", "< 1"),
+    ("entries/64", None, "kernel entries per 1000, 64 B", "", "< 1"),
     ("entries/1024", None, "kernel entries per 1000, 1 KiB", "", None),
+    ("entries/store", None, "kernel entries per 1000 stores", "", 0),
+    ("entries/push", None, "kernel entries per 1000 pushes", "", 0),
     ("entries/marking", None, "kernel entries per 1000 stores while marking", "",
      None),
 ]

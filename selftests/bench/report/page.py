@@ -100,15 +100,12 @@ def own(results):
 
 def targets(results):
     """What was aimed at."""
-    body = []
-    for name in results.figures:
-        met = table.meets(results, name)
-        if met is not None:
-            body.append([escape(results.label(name)),
-                         table.number(results.estimate(OWN, name).median),
-                         str(results.figures[name]["target"]),
-                         '<td class="won">met</td>' if met
-                         else '<td class="lost">missed</td>'])
+    colours = {True: "won", False: "lost", None: ""}
+    body = [[escape(results.label(name)),
+             table.number(results.estimate(OWN, name).median),
+             escape(verdict.text),
+             f'<td class="{colours[verdict.met]}">{table.opinion(verdict)}</td>']
+            for name, verdict in table.aims(results)]
     return rows(["", OWN, "target", ""], body) if body else "<p>None.</p>"
 
 

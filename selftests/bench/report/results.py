@@ -8,7 +8,7 @@ One document of JSON for the results of one environment:
   versions     of the compiler and of each peer
   sessions     date, load average at the start, and number of rounds of each session
   missing      peers that could not be had, with the reason
-  figures      what is measured: in words, its unit, and a target or null
+  figures      what is measured: in words, its unit, and a target (targets.py) or null
   samples      heap -> figure -> cpu, wall: one value per round, or null
 
 Sessions are runs on one machine, of one commit and with the same versions, so that

@@ -3,12 +3,16 @@
 Results as tables of a terminal.
 """
 
-from . import environments, kinds, stats
+from . import environments, stats, targets
 from .results import OWN
 
 # What a figure is takes so much, beside those of other heaps and alone.
 LABEL = 40
 LONG_LABEL = 68
+
+# Beside a target less is left.
+TARGET_LABEL = 56
+TARGET = 24
 
 EXPLANATION = (
     "CPU time of all threads, the collector's too; latencies, shares of windows and what",
@@ -109,31 +113,30 @@ def own(results):
     yield ""
 
 
-def meets(results, name):
-    """Whether a figure is within its target; None if it has none."""
-    target = results.figures[name]["target"]
-    mine = results.estimate(OWN, name)
-    if target is None or not mine:
-        return None
-    if kinds.more_is_better(name, results.unit(name)):
-        return mine.median >= target
-    return mine.median <= target
+def opinion(verdict):
+    """In a word, and by what ratio."""
+    if verdict.met is None:
+        return "not measured"
+    word = "met" if verdict.met else "missed"
+    return f"{word}, {factor(verdict.ratio.median)} x" if verdict.ratio else word
 
 
-def targets(results):
+def aims(results):
+    """Figures that have targets, with each of those: (name, verdict)"""
+    return [(name, verdict) for name in results.figures
+            for verdict in targets.verdicts(results, name)]
+
+
+def aimed_at(results):
     """What has a target, and whether it is met."""
-    rows = [name for name in results.figures
-            if meets(results, name) is not None]
+    rows = aims(results)
     if not rows:
         return
-    yield f"{'':{LONG_LABEL}}{OWN:>8} {'target':>12}"
-    for name in rows:
-        up = kinds.more_is_better(name, results.unit(name))
-        bound = f"{'>=' if up else '<='} {results.figures[name]['target']}"
-        yield (f"{shorten(results.label(name), LONG_LABEL)}"
+    yield f"{'':{TARGET_LABEL}}{OWN:>8} {'target':>{TARGET}}"
+    for name, verdict in rows:
+        yield (f"{shorten(results.label(name), TARGET_LABEL)}"
                f"{number(results.estimate(OWN, name).median):>8} "
-               f"{bound:>12}  "
-               f"{'met' if meets(results, name) else 'missed'}")
+               f"{verdict.text:>{TARGET}}  {opinion(verdict)}")
     yield ""
 
 
@@ -155,6 +158,6 @@ def missing(results):
 def render(results):
     """All tables of a document."""
     lines = heading(results) + [""]
-    for part in (comparison, own, targets, losses, missing):
+    for part in (comparison, own, aimed_at, losses, missing):
         lines += part(results)
     return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"

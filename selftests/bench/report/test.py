@@ -10,7 +10,7 @@ import random
 import tempfile
 import unittest
 
-from . import kinds, page, plots, stats, table
+from . import kinds, page, plots, stats, table, targets
 from .compare import IMPROVED, PERHAPS, REGRESSED, SAME, Comparison
 from .results import OWN, Refused, Results
 
@@ -147,6 +147,55 @@ class Kinds(unittest.TestCase):
         self.assertTrue(kinds.more_is_better("a", "M/s"))
         self.assertTrue(kinds.more_is_better("a/mmu/1ms", ""))
         self.assertFalse(kinds.more_is_better("a", "ns"))
+
+
+class Targets(unittest.TestCase):
+    """What was aimed at."""
+
+    @staticmethod
+    def verdicts(target, name="alloc/8", results=None):
+        """On these targets of a figure: (text, met)"""
+        results = results or document()
+        results.figures[name]["target"] = target
+        return [(v.text, v.met) for v in targets.verdicts(results, name)]
+
+    def test_numbers(self):
+        """In the direction of the figure, or in that which is said."""
+        self.assertEqual(self.verdicts(15), [("<= 15", True)])
+        self.assertEqual(self.verdicts(5), [("<= 5", False)])
+        self.assertEqual(self.verdicts(100, "rate"), [(">= 100", True)])
+        self.assertEqual(self.verdicts(["< 0.5", "<= 0.5"], "entries"),
+                         [("< 0.5", False), ("<= 0.5", True)])
+        self.assertEqual(self.verdicts(None), [])
+
+    def test_ratios(self):
+        """To a heap, to another figure, and to what is not there."""
+        self.assertEqual(self.verdicts(["<= 0.6 x Go", "<= 0.4 x glibc"]),
+                         [("<= 0.6 x Go", True), ("<= 0.4 x glibc", False)])
+        self.assertEqual(self.verdicts([">= 3 x churn", ">= 5 x churn"], "rate"),
+                         [(">= 3 x churn", True), (">= 5 x churn", False)])
+        self.assertEqual(self.verdicts("<= 1 x Rust"), [("<= 1 x Rust", None)])
+
+    def test_not_measured(self):
+        """Then it is neither met nor missed."""
+        results = document()
+        del results.doc["samples"][OWN]["alloc/8"]
+        self.assertEqual(self.verdicts(5, results=results), [])
+
+    def test_nothing(self):
+        """Not a word is understood of it."""
+        with self.assertRaisesRegex(ValueError, "alloc/8: no target: = 5"):
+            self.verdicts("= 5")
+
+    def test_shown(self):
+        """In the table and on the page, with the ratio."""
+        results = document()
+        results.figures["alloc/8"]["target"] = ["<= 0.6 x Go", "<= 1 x Rust"]
+        text = table.render(results)
+        self.assertRegex(text, r"the figure alloc/8, ns +10\.\d\d +"
+                               r"<= 0\.6 x Go  met, 0\.50 x\n")
+        self.assertRegex(text, "<= 1 x Rust  not measured")
+        self.assertIn("<td>&lt;= 0.6 x Go</td>", page.targets(results))
 
 
 class Documents(unittest.TestCase):
