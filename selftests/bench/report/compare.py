@@ -17,6 +17,7 @@ machines comparable at all; where there are no peers, times of different machine
 are not compared.
 """
 
+import textwrap
 from typing import NamedTuple
 
 from . import kinds, stats, table
@@ -84,6 +85,9 @@ class Comparison:
         for name in base.figures:
             if base.samples(OWN, name):
                 self.look(name)
+        self.left_out += [(name, "not in the base") for name in new.figures
+                          if new.samples(OWN, name) and
+                          not base.samples(OWN, name)]
 
     def measures(self, name):
         """The peers' figures by which a figure is measured: (peer, figure)"""
@@ -176,8 +180,12 @@ class Comparison:
                    f"{table.number(c.base.median):>8} {table.span(c.base):17}"
                    f"{table.number(c.new.median):>8} {table.span(c.new):17}"
                    f"{c.percent:>+8.1f}%  {c.verdict}")
-        for name, reason in self.left_out:
-            yield f"not compared: {name}: {reason}"
+        for reason in dict.fromkeys(reason for _, reason in self.left_out):
+            yield from textwrap.wrap(
+                f"not compared, {reason}: " + ", ".join(
+                    name for name, why in self.left_out if why == reason),
+                90, subsequent_indent="  ", break_long_words=False,
+                break_on_hyphens=False)
         for peer in self.base.peers:
             if peer not in self.new.peers:
                 yield f"missing now: {peer}"

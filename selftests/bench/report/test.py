@@ -400,6 +400,18 @@ class Compare(unittest.TestCase):
         self.assertIn(("push", "not measured now"), comparison.left_out)
         self.assertTrue(any("push" in line for line in comparison.render()))
 
+    def test_not_in_the_base(self):
+        """Nor is one that the base does not know, or has no samples of."""
+        base = document()
+        del base.doc["samples"][OWN]["push"]
+        del base.doc["samples"][OWN]["rate"], base.doc["figures"]["rate"]
+        comparison = Comparison(base, document(seed=2))
+        self.assertEqual(comparison.left_out, [("push", "not in the base"),
+                                               ("rate", "not in the base")])
+        self.assertIn("not compared, not in the base: push, rate",
+                      comparison.render())
+        self.assertEqual(Comparison(base, base).left_out, [])
+
     def test_environments(self):
         """Figures of two environments are never compared."""
         with self.assertRaisesRegex(Refused, "different environments"):
