@@ -19,7 +19,8 @@ with PROGRAM as goheap's; selftests/bench/guest/compare runs it, and what that
 prints is read from OUTPUT instead of running anything here. Targets of time are
 those of a machine, not of an emulated one, and left out then.
 
-A peer that is not there, fails or takes ten minutes is named with the reason. The
+A peer that is not there, does not build, fails or takes ten minutes is named with
+the reason. The
 exit status is 1 only if goheap was not measured.
 """
 
@@ -210,34 +211,44 @@ class Peer:
         self.rounds.setdefault(turn, {})[name] = (float(cpu), float(wall))
 
 
+def tried_to_build(folder):
+    """Names of programs that make has tried to make."""
+    try:
+        with open(os.path.join(folder, "programs"), encoding="ascii") as names:
+            return names.read().split()
+    except OSError:
+        return []
+
+
 def find_peers(folder, missing, here):
     """All peers that can be run; the reasons of others go into @missing."""
-    def program(name):
-        return os.path.join(folder, "workload-" + name)
+    tried = tried_to_build(folder)
+    peers = []
 
-    peers = [Peer("goheap", program("goheap"), None),
-             Peer("glibc", program("malloc"), os.confstr("CS_GNU_LIBC_VERSION"))]
+    def add(name, program, version, otherwise="its program is not there",
+            **settings):
+        """If there is its program; or say why not."""
+        path = os.path.join(folder, "workload-" + program)
+        if os.path.exists(path):
+            peers.append(Peer(name, path, version or go_version(path), **settings))
+        else:
+            missing[name] = ("its program does not build" if program in tried
+                             else otherwise)
+
+    peers.append(Peer("goheap", os.path.join(folder, "workload-goheap"), None))
+    add("glibc", "malloc", os.confstr("CS_GNU_LIBC_VERSION"))
     for name, pattern, package in PRELOADED:
         found = sorted(glob.glob("/usr/lib/*/" + pattern))
         if found:
-            peers.append(Peer(name, program("malloc"), package_version(package),
-                              LD_PRELOAD=found[0]))
+            add(name, "malloc", package_version(package), LD_PRELOAD=found[0])
         else:
             missing[name] = f"package {package} is not installed"
-    if os.path.exists(program("gc")):
-        peers.append(Peer("libgc", program("gc"), package_version("libgc-dev"),
-                          GC_MARKERS="1"))
-    else:
-        missing["libgc"] = "package libgc-dev is not installed"
-    if os.path.exists(program("go")):
-        peers.append(Peer("Go", program("go"), go_version(program("go")),
-                          GOMAXPROCS="1"))
-        if here:
-            peers.append(Peer("Go-old", program("go-old"),
-                              go_version(program("go-old")), GOMAXPROCS="1",
-                              BENCH_ONLY="mark/*"))
-    else:
-        missing["Go"] = "no tool chain: see scripts/go.sh"
+    add("libgc", "gc", package_version("libgc-dev"),
+        "package libgc-dev is not installed", GC_MARKERS="1")
+    no_go = "no tool chain: see scripts/go.sh"
+    add("Go", "go", None, no_go, GOMAXPROCS="1")
+    if here:
+        add("Go-old", "go-old", None, no_go, GOMAXPROCS="1", BENCH_ONLY="mark/*")
     return peers
 
 
