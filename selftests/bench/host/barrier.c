@@ -144,7 +144,7 @@ static void *collect(void *arg)
 	return NULL;
 }
 
-void measure_barrier(void)
+void measure_barrier(int unused)
 {
 	pthread_t collector;
 	double entries;

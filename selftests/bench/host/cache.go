@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 )
 
@@ -130,42 +129,45 @@ func useCache() {
 	}
 }
 
+func fillCache() {
+	makeText()
+	cacheTable = make([]*cacheEntry, buckets)
+	useCache()
+}
+
 func reportCache(name string) {
-	if !wanted(name) {
-		return
-	}
 	from := now()
 	useCache()
 	c, w := from.since()
 	fmt.Printf("%s %.3f %.3f\n", name, c/cacheOps, w/cacheOps)
 }
 
-func cacheGrowth(percent int) {
+func measureCache() {
+	if !wanted("cache") {
+		return
+	}
+	fillCache()
+	reportCache("cache")
+}
+
+func measureCacheGrowth(percent int) {
 	name := fmt.Sprintf("cache/GOGC/%d", percent)
 	if !wanted(name) {
 		return
 	}
 	debug.SetGCPercent(percent)
-	runtime.GC()
+	fillCache()
 	reportCache(name)
 }
 
-func measureCache() {
-	if !wanted("cache") && !wanted("cache/GOGC/30") && !wanted("cache/mmu/1ms") {
+func measureCacheUtilisation() {
+	if !wanted("cache/mmu/1ms") {
 		return
 	}
-	makeText()
-	cacheTable = make([]*cacheEntry, buckets)
+	fillCache()
+	mmuBegin()
 	useCache()
-	reportCache("cache")
-	cacheGrowth(30)
-	cacheGrowth(300)
-	cacheGrowth(100)
-	if wanted("cache/mmu/1ms") {
-		mmuBegin()
-		useCache()
-		mmuReport("cache")
-	}
+	mmuReport("cache")
 }
 
 func findWord(w []byte) *found {

@@ -190,26 +190,15 @@ static void measure_graph(const char *shape, long objects, long (*make)(void))
 	heap_collect();
 }
 
-static void measure_all(void)
+void measure_marking(int nr_markers)
 {
+	if (!HEAP_COLLECTS)
+		return;
+	suffix = nr_markers == 1 ? "1" : "2";
 	type_init(&entry_type);
 	measure_graph("random", NODES, make_random);
 	measure_graph("tree", NODES, make_tree);
 	measure_graph("list", NODES, make_list);
 	measure_graph("map", ENTRIES * 3, make_map);
 	measure_graph("wide", WIDE, make_wide);
-}
-
-void measure_marking_1(void)
-{
-	suffix = "1";
-	if (HEAP_COLLECTS)
-		measure_all();
-}
-
-void measure_marking_2(void)
-{
-	suffix = "2";
-	if (HEAP_COLLECTS)
-		measure_all();
 }

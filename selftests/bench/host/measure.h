@@ -106,15 +106,15 @@ static inline void measure(const char *name, void (*work)(long n), long n)
 	       median(wall, samples));
 }
 
-/* The same for what takes long and does not need a steady state: one run. */
-static inline void measure_once(const char *name, void (*work)(long n))
+/* The same for what takes long and does not need a steady state: one run, @n as it is. */
+static inline void measure_once(const char *name, void (*work)(long n), long n)
 {
 	struct sample from, to;
 
 	if (!wanted(name))
 		return;
 	from = clocks();
-	work(1);
+	work(n);
 	to = clocks();
 	printf("%s %.3f %.3f\n", name, to.cpu - from.cpu, to.wall - from.wall);
 }

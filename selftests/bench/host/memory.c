@@ -65,7 +65,7 @@ static void larson_all(long n)
 	run_threads(2, larson);
 }
 
-void measure_larson(void)
+void measure_larson(int unused)
 {
 	if (!wanted("larson"))
 		return;
@@ -77,7 +77,7 @@ void measure_larson(void)
 }
 
 /* Time of allocations alone */
-void measure_tail(void)
+void measure_tail(int unused)
 {
 	static struct latencies times;
 	uint64_t *seed = &seeds[0];
@@ -154,7 +154,7 @@ static void soak(long n)
 	}
 }
 
-void measure_soak(void)
+void measure_soak(int unused)
 {
 	if (!wanted("soak"))
 		return;
@@ -164,16 +164,16 @@ void measure_soak(void)
 	memset(sizes, 1, MAX_OBJECTS * sizeof(*sizes));
 	memset(at(get(&table)), 0, MAX_OBJECTS * sizeof(ref));
 	before = memory();
-	measure_once("soak", soak);
+	measure_once("soak", soak, 0);
 	report("soak/peak", (peak - before) / LIVE);
 }
 
-static void measure_memory_of(size_t bytes)
+void measure_memory(int bytes)
 {
 	long n = LIVE / bytes, i;
 	char name[30];
 
-	snprintf(name, sizeof(name), "memory/%zu", bytes);
+	snprintf(name, sizeof(name), "memory/%d", bytes);
 	if (!wanted(name))
 		return;
 	put(&table, new_refs(n));
@@ -186,17 +186,7 @@ static void measure_memory_of(size_t bytes)
 	report(name, (memory() - before) / LIVE);
 }
 
-void measure_memory_32(void)
-{
-	measure_memory_of(32);
-}
-
-void measure_memory_1024(void)
-{
-	measure_memory_of(1024);
-}
-
-void measure_startup(void)
+void measure_startup(int unused)
 {
 	if (!wanted("startup"))
 		return;

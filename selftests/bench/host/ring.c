@@ -121,7 +121,7 @@ static void work(int thread)
 	run(&rings[thread], OPS / nr_threads);
 }
 
-static void measure_threads(int nr)
+void measure_ring(int nr)
 {
 	struct latencies *times = &rings[0].times;
 	struct sample from, to;
@@ -131,6 +131,7 @@ static void measure_threads(int nr)
 	snprintf(name, sizeof(name), "ring/%d", nr);
 	if (!wanted(name))
 		return;
+	type_init(&link_type);
 	nr_threads = nr;
 	run_threads(nr, make);
 	from = clocks();
@@ -143,16 +144,4 @@ static void measure_threads(int nr)
 	printf("%s %.3f %.3f\n", name, (to.cpu - from.cpu) / OPS,
 	       (to.wall - from.wall) / OPS);
 	latency_report(times, name);
-}
-
-void measure_ring_1(void)
-{
-	type_init(&link_type);
-	measure_threads(1);
-}
-
-void measure_ring_2(void)
-{
-	type_init(&link_type);
-	measure_threads(2);
 }

@@ -101,7 +101,7 @@ static void measure_size(const char *kind, size_t bytes, int nr,
 	printf("%s %.3f %.3f\n", name, median(cpu, 3), median(wall, 3));
 }
 
-void measure_sizes(void)
+void measure_sizes(int unused)
 {
 	const struct size *s;
 	int nr;

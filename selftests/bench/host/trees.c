@@ -8,7 +8,9 @@
  *	gcbench		a tree of depth 18 is built and dropped; one of depth 16 and
  *			an array of 4 MB live; trees of depth 4, 6 .. 16 are
  *			built from the top down, and as many from the leaves up
- *	NAME/mmu/...	utilisation in both
+ *	NAME/GOGC/P	binarytrees/18 and gcbench where the heap may grow by P per
+ *			cent of what is live
+ *	NAME/mmu/...	utilisation in binarytrees/16 and gcbench
  */
 #include "workload.h"
 
@@ -136,22 +138,28 @@ static void gcbench(void)
 	put(&kept_array, 0);
 }
 
-static void binarytrees_16(long n)
+static void binarytrees_once(long depth)
 {
-	binarytrees(16);
+	binarytrees(depth);
 }
 
-static void binarytrees_18(long n)
-{
-	binarytrees(18);
-}
-
-static void gcbench_once(long n)
+static void gcbench_once(long unused)
 {
 	gcbench();
 }
 
-static void measure_utilisation(const char *name, void (*work)(long n))
+/* The same where the heap may grow by so much, if that can be had. */
+static void measure_growth(const char *base, int percent,
+			   void (*work)(long n), long n)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), "%s/GOGC/%d", base, percent);
+	if (wanted(name) && heap_growth(percent))
+		measure_once(name, work, n);
+}
+
+static void measure_utilisation(const char *name, void (*work)(long n), long n)
 {
 	char text[60];
 
@@ -159,15 +167,39 @@ static void measure_utilisation(const char *name, void (*work)(long n))
 	if (!HEAP_COLLECTS || !wanted(text))
 		return;
 	mmu_begin();
-	work(1);
+	work(n);
 	mmu_report(name);
 }
 
-void measure_trees(void)
+void measure_binarytrees(int depth)
 {
-	measure_once("binarytrees/16", binarytrees_16);
-	measure_once("binarytrees/18", binarytrees_18);
-	measure_once("gcbench", gcbench_once);
-	measure_utilisation("binarytrees", binarytrees_16);
-	measure_utilisation("gcbench", gcbench_once);
+	char name[20];
+
+	snprintf(name, sizeof(name), "binarytrees/%d", depth);
+	measure_once(name, binarytrees_once, depth);
+}
+
+void measure_binarytrees_growth(int percent)
+{
+	measure_growth("binarytrees/18", percent, binarytrees_once, 18);
+}
+
+void measure_binarytrees_mmu(int depth)
+{
+	measure_utilisation("binarytrees", binarytrees_once, depth);
+}
+
+void measure_gcbench(int unused)
+{
+	measure_once("gcbench", gcbench_once, 0);
+}
+
+void measure_gcbench_growth(int percent)
+{
+	measure_growth("gcbench", percent, gcbench_once, 0);
+}
+
+void measure_gcbench_mmu(int unused)
+{
+	measure_utilisation("gcbench", gcbench_once, 0);
 }

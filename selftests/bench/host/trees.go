@@ -2,6 +2,11 @@
 
 package main
 
+import (
+	"fmt"
+	"runtime/debug"
+)
+
 // What trees.c does.
 const (
 	stretch = 18
@@ -77,10 +82,16 @@ func measureUtilisation(name string, work func()) {
 	mmuReport(name)
 }
 
-func measureTrees() {
-	measureOnce("binarytrees/16", func() { binarytrees(16) })
-	measureOnce("binarytrees/18", func() { binarytrees(18) })
-	measureOnce("gcbench", gcbench)
-	measureUtilisation("binarytrees", func() { binarytrees(16) })
-	measureUtilisation("gcbench", gcbench)
+func measureBinarytrees(depth int) {
+	measureOnce(fmt.Sprintf("binarytrees/%d", depth), func() { binarytrees(depth) })
+}
+
+func measureTreesGrowth(percent int, binary bool) {
+	debug.SetGCPercent(percent)
+	if binary {
+		measureOnce(fmt.Sprintf("binarytrees/18/GOGC/%d", percent),
+			func() { binarytrees(18) })
+	} else {
+		measureOnce(fmt.Sprintf("gcbench/GOGC/%d", percent), gcbench)
+	}
 }

@@ -4,6 +4,7 @@
  * workload-HEAP [PATTERN[|PATTERN...] OF FIGURES [SAMPLES OF EACH]]
  *
  * BENCH_ONLY in the environment has more patterns, of which one must fit as well.
+ * NAME/rss is the most memory that the process of workload NAME has had, in MiB.
  * The figures below are the smallest; others are described in sizes.c, ring.c,
  * mark.c, trees.c, cache.c, memory.c and barrier.c, and most of them are taken once.
  *
@@ -27,6 +28,7 @@
  * taken in a steady state: memory has been used before.
  */
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -225,7 +227,7 @@ void run_threads(int nr, void (*work)(int thread))
 		require(!pthread_join(threads[i].thread, NULL));
 }
 
-static void measure_small(void)
+static void measure_small(int unused)
 {
 	measure("alloc/8", churn_8, 1000000);
 	measure("alloc/node", churn_node, 1000000);
@@ -244,36 +246,72 @@ static void measure_small(void)
 #endif
 }
 
+/*
+ * What is measured in a process of its own: with what, with how many markers, and,
+ * if the process has one workload, its name for the most memory that it has had.
+ */
 static const struct group {
-	void (*measure)(void);
+	void (*measure)(int which);
+	int which;
 	int markers;
+	const char *name;
 } groups[] = {
-	{ measure_small, 1 },
+	{ measure_small, 0, 1 },
 #ifdef HEAP_GOHEAP
-	{ measure_barrier, 1 },
+	{ measure_barrier, 0, 1 },
 #endif
-	{ measure_sizes, 2 },
-	{ measure_ring_1, 2 },
-	{ measure_ring_2, 2 },
-	{ measure_marking_1, 1 },
-	{ measure_marking_2, 2 },
-	{ measure_trees, 2 },
-	{ measure_cache, 2 },
-	{ measure_index, 2 },
-	{ measure_larson, 2 },
-	{ measure_tail, 2 },
-	{ measure_soak, 2 },
-	{ measure_memory_32, 2 },
-	{ measure_memory_1024, 2 },
-	{ measure_startup, 2 },
+	{ measure_sizes, 0, 2 },
+	{ measure_ring, 1, 2, "ring/1" },
+	{ measure_ring, 2, 2, "ring/2" },
+	{ measure_marking, 1, 1 },
+	{ measure_marking, 2, 2 },
+	{ measure_binarytrees, 16, 2, "binarytrees/16" },
+	{ measure_binarytrees, 17, 2, "binarytrees/17" },
+	{ measure_binarytrees, 18, 2, "binarytrees/18" },
+	{ measure_binarytrees, 19, 2, "binarytrees/19" },
+	{ measure_binarytrees, 20, 2, "binarytrees/20" },
+	{ measure_binarytrees, 21, 2, "binarytrees/21" },
+	{ measure_binarytrees_growth, 30, 2 },
+	{ measure_binarytrees_growth, 100, 2 },
+	{ measure_binarytrees_growth, 300, 2 },
+	{ measure_binarytrees_mmu, 16, 2 },
+	{ measure_gcbench, 0, 2, "gcbench" },
+	{ measure_gcbench_growth, 30, 2 },
+	{ measure_gcbench_growth, 100, 2 },
+	{ measure_gcbench_growth, 300, 2 },
+	{ measure_gcbench_mmu, 0, 2 },
+	{ measure_cache, 0, 2, "cache" },
+	{ measure_cache_growth, 30, 2 },
+	{ measure_cache_growth, 100, 2 },
+	{ measure_cache_growth, 300, 2 },
+	{ measure_cache_mmu, 0, 2 },
+	{ measure_index, 0, 2, "wordindex" },
+	{ measure_larson, 0, 2, "larson" },
+	{ measure_tail, 0, 2 },
+	{ measure_soak, 0, 2 },
+	{ measure_memory, 32, 2 },
+	{ measure_memory, 1024, 2 },
+	{ measure_startup, 0, 2 },
 };
 
 /* When the group's process began. */
 uint64_t process_begun;
 
+/* NAME/rss, in MiB */
+static void report_memory(const char *workload, const struct rusage *usage)
+{
+	char name[60];
+
+	if (!workload || !wanted(workload))
+		return;
+	snprintf(name, sizeof(name), "%s/rss", workload);
+	report(name, usage->ru_maxrss / 1024.0);
+}
+
 /* A group in a process of its own; returns whether all went well. */
 static bool run_group(const struct group *g)
 {
+	struct rusage usage;
 	pid_t pid;
 	int status;
 
@@ -281,7 +319,8 @@ static bool run_group(const struct group *g)
 	pid = fork();
 	require(pid >= 0);
 	if (pid) {
-		require(waitpid(pid, &status, 0) == pid);
+		require(wait4(pid, &status, 0, &usage) == pid);
+		report_memory(g->name, &usage);
 		return WIFEXITED(status) && !WEXITSTATUS(status);
 	}
 	process_begun = now_ns();
@@ -290,7 +329,7 @@ static bool run_group(const struct group *g)
 #ifdef HEAP_GOHEAP
 	collector_clock = host_collector(heap);
 #endif
-	g->measure();
+	g->measure(g->which);
 	exit(0);
 }
 

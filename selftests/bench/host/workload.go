@@ -276,21 +276,40 @@ func measureSmall() {
 var groups = []struct {
 	measure func()
 	threads int
+	name    string
 }{
-	{measureSmall, 1},
-	{measureSizes, 2},
-	{func() { measureRing(1) }, 2},
-	{func() { measureRing(2) }, 2},
-	{func() { measureMarking("1") }, 1},
-	{func() { measureMarking("2") }, 2},
-	{measureTrees, 2},
-	{measureCache, 2},
-	{measureIndex, 2},
-	{measureLarson, 2},
-	{measureTail, 2},
-	{measureSoak, 2},
-	{func() { measureMemory(32) }, 2},
-	{func() { measureMemory(1024) }, 2},
+	{measureSmall, 1, ""},
+	{measureSizes, 2, ""},
+	{func() { measureRing(1) }, 2, "ring/1"},
+	{func() { measureRing(2) }, 2, "ring/2"},
+	{func() { measureMarking("1") }, 1, ""},
+	{func() { measureMarking("2") }, 2, ""},
+	{func() { measureBinarytrees(16) }, 2, "binarytrees/16"},
+	{func() { measureBinarytrees(17) }, 2, "binarytrees/17"},
+	{func() { measureBinarytrees(18) }, 2, "binarytrees/18"},
+	{func() { measureBinarytrees(19) }, 2, "binarytrees/19"},
+	{func() { measureBinarytrees(20) }, 2, "binarytrees/20"},
+	{func() { measureBinarytrees(21) }, 2, "binarytrees/21"},
+	{func() { measureTreesGrowth(30, true) }, 2, ""},
+	{func() { measureTreesGrowth(100, true) }, 2, ""},
+	{func() { measureTreesGrowth(300, true) }, 2, ""},
+	{func() { measureUtilisation("binarytrees", func() { binarytrees(16) }) }, 2, ""},
+	{func() { measureOnce("gcbench", gcbench) }, 2, "gcbench"},
+	{func() { measureTreesGrowth(30, false) }, 2, ""},
+	{func() { measureTreesGrowth(100, false) }, 2, ""},
+	{func() { measureTreesGrowth(300, false) }, 2, ""},
+	{func() { measureUtilisation("gcbench", gcbench) }, 2, ""},
+	{measureCache, 2, "cache"},
+	{func() { measureCacheGrowth(30) }, 2, ""},
+	{func() { measureCacheGrowth(100) }, 2, ""},
+	{func() { measureCacheGrowth(300) }, 2, ""},
+	{measureCacheUtilisation, 2, ""},
+	{measureIndex, 2, "wordindex"},
+	{measureLarson, 2, "larson"},
+	{measureTail, 2, ""},
+	{measureSoak, 2, ""},
+	{func() { measureMemory(32) }, 2, ""},
+	{func() { measureMemory(1024) }, 2, ""},
 }
 
 // The parent does nothing but start one process after the other.
@@ -307,13 +326,17 @@ func main() {
 		groups[i].measure()
 		return
 	}
-	for i := range groups {
+	for i, group := range groups {
 		c := exec.Command(os.Args[0], only, strconv.Itoa(samples), strconv.Itoa(i))
 		c.Stdout = os.Stdout
 		c.Stderr = os.Stderr
 		if err := c.Run(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
+		}
+		if group.name != "" && wanted(group.name) {
+			usage := c.ProcessState.SysUsage().(*syscall.Rusage)
+			report(group.name+"/rss", float64(usage.Maxrss)/1024)
 		}
 	}
 }

@@ -38,22 +38,26 @@ static inline uint64_t random64(uint64_t *state)
 	return *state = x;
 }
 
-/* The groups; how many markers they allow is said by main(). */
-void measure_barrier(void);
-void measure_sizes(void);
-void measure_ring_1(void);
-void measure_ring_2(void);
-void measure_marking_1(void);
-void measure_marking_2(void);
-void measure_trees(void);
-void measure_cache(void);
-void measure_index(void);
-void measure_larson(void);
-void measure_tail(void);
-void measure_soak(void);
-void measure_memory_32(void);
-void measure_memory_1024(void);
-void measure_startup(void);
+/* The groups; main() says with what, and how many markers they allow. */
+void measure_barrier(int unused);
+void measure_sizes(int unused);
+void measure_ring(int nr_threads);
+void measure_marking(int nr_markers);
+void measure_binarytrees(int depth);
+void measure_binarytrees_growth(int percent);
+void measure_binarytrees_mmu(int depth);
+void measure_gcbench(int unused);
+void measure_gcbench_growth(int percent);
+void measure_gcbench_mmu(int unused);
+void measure_cache(int unused);
+void measure_cache_growth(int percent);
+void measure_cache_mmu(int unused);
+void measure_index(int unused);
+void measure_larson(int unused);
+void measure_tail(int unused);
+void measure_soak(int unused);
+void measure_memory(int bytes);
+void measure_startup(int unused);
 
 /* workload.c */
 extern uint64_t process_begun;
