@@ -25,7 +25,7 @@ help:
 	@echo '  make check         static checks'
 	@echo '  make mutants       break the rules of the core, one by one: do tests notice?'
 	@echo '  make bench         benchmarks: tables, plots, and a page'
-	@echo '  make bench-quick   the library beside other heaps, in three minutes'
+	@echo '  make bench-quick   the library beside other heaps, in two minutes'
 	@echo '  make bench-uml     stops and handshakes only, in User-mode Linux'
 	@echo '  make bench-compare what has changed since the committed results'
 	@echo '                     (BASE=FILE: since that one; NEW=FILE: in that one);'

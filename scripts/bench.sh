@@ -16,7 +16,8 @@
 #           another such guest
 #   uml     stops and handshakes of the module in User-mode Linux, at the machine's
 #           own speed (selftests/bench/latency.c)
-#   quick   host only: fewer workloads, three rounds; three minutes at most
+#   quick   host only: fewer workloads, three rounds; two minutes, of which half a
+#           minute is for building its programs
 #   report  no run: tables and page of the results that are there
 #   compare no run: what has changed beyond noise from BASE to FILE, both results.
 #           Without a BASE, or if it is empty: from the committed ones; without a

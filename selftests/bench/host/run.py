@@ -82,8 +82,8 @@ FIGURES += [
 
 # Time of an operation, and of the slowest ones.
 for base, label, worst, longest in (
-        ("ring/1", "replace a node of a ring", 10, 1000),
-        ("ring/2", "the same, 2 threads", 10, 1000),
+        ("ring/1", "node of a ring, 1 thread", 10, 1000),
+        ("ring/2", "node of a ring, 2 threads", 10, 1000),
         ("tail", "allocate 16 to 1024 B", None, None)):
     if base != "tail":
         FIGURES.append((base, label, "ns", 1, None))
@@ -169,7 +169,8 @@ PRELOADED = [
 ]
 
 # Patterns of figures for a quick look, and how many samples of each.
-QUICK = ("alloc/*", "zeroed/*", "tree/*", "store/4K/*", "push", "refill/*",
+QUICK = ("alloc/*", "zeroed/*", "tree/*", "binarytrees/16", "ring/1",
+         "mark/random/1", "mark/tree/1", "store/4K/*", "push", "hstack", "refill/*",
          "entries/*")
 QUICK_SAMPLES = 5
 
