@@ -71,12 +71,14 @@ def bars(results):
              if kinds.kind(name, results.unit(name)) in ("time", "rate", "count")]
     for first in range(0, len(names), HANDFUL):
         some = names[first:first + HANDFUL]
-        lines = [row(name, [better(results, peer, name)
-                            for peer in results.peers]) for name in some]
+        peers = [peer for peer in results.peers
+                 if any(better(results, peer, name) for name in some)]
+        lines = [row(name, [better(results, peer, name) for peer in peers])
+                 for name in some]
         yield Plot(f"ratios-{first // HANDFUL + 1}",
                    "Ratios: above 1 goheap is better", "bars",
                    "\n".join(lines) + "\n",
-                   {"peers": words(results.peers), "rows": len(some)})
+                   {"peers": words(peers), "rows": len(some)})
 
 
 def groups(results):

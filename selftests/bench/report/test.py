@@ -451,16 +451,19 @@ class Words(unittest.TestCase):
         self.assertEqual(list(plots.curves(document())), [])
 
     def test_many_bars(self):
-        """In several plots, each figure in one of them."""
+        """In several plots, each figure in one of them; heaps where they have any."""
         results = document(rounds=1)
         names = [f"sizes/{size}" for size in range(30)]
         for name in names:
             results.describe(name, name, "ns")
-        results.add_round({heap: {name: (1, 1) for name in names}
-                           for heap in results.heaps})
+        results.add_round({"libgc": {names[-1]: (1, 1)},
+                           **{heap: {name: (1, 1) for name in names}
+                              for heap in results.heaps}})
         found = list(plots.bars(results))
         self.assertEqual([plot.name for plot in found],
                          ["ratios-1", "ratios-2", "ratios-3"])
+        self.assertEqual([plot.variables["peers"] for plot in found],
+                         2 * ['"glibc" "Go"'] + ['"glibc" "Go" "libgc"'])
         self.assertEqual([line.split("\t")[0] for plot in found
                           for line in plot.data.splitlines()],
                          [*TIMES, "churn", *names])
