@@ -13,7 +13,7 @@
  * cycle was marking before and after it. That is CPU time of the thread that
  * stores: of filling the buffer, of the command that hands it over, and of the
  * marking of what is in it, which is most of the references once in each cycle.
- * What it does not show is how a program waits where the collector takes its CPU.
+ * It does not show how a program waits where the collector takes its CPU.
  *
  * The nodes are in an array of the heap, so plain stores lose none of them.
  */

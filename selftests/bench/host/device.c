@@ -24,6 +24,7 @@
 
 #include "device.h"
 #include "gh_port.h"
+#include "user.h"
 
 #define ASPACE		(64UL << 30)
 
@@ -249,6 +250,12 @@ static int cmd_stats(struct host_heap *hh, void *arg)
 		.heap_live = atomic64_read(&heap->heap_live),
 		.heap_marked = heap->heap_marked,
 		.heap_sys = atomic64_read(&heap->mapped),
+		.heap_inuse = gh_user_stat(heap, inuse_pages) * GH_PAGE_SIZE,
+		.mspan_inuse = gh_user_stat(heap, span_bytes),
+		.mcache_inuse = num_possible_cpus() * sizeof(struct gh_mcache),
+		.gc_sys = gh_user_stat(heap, meta_bytes) +
+			  heap->pages.meta_bytes +
+			  num_possible_cpus() * sizeof(struct gh_stats),
 		.next_gc = gh_pacer_goal(&heap->pace.pacer),
 		.pause_total_ns = heap->pause_ns,
 		.gc_cpu_ns = heap->gc_cpu_ns,

@@ -9,6 +9,7 @@
  *	push		goheap_frame_begin(), goheap_var(), goheap_frame_end() in
  *			a precise heap
  *	hstack		goheap_hstack_push() and goheap_hstack_pop()
+ *	metadata/32	metadata by the pages of objects of 32 bytes, 256 MiB
  *	refill/WHAT	time in the kernel per object, without the system call
  *			and without collecting
  *	entries/WHAT	commands per 1000 objects, all of them; of store and push
@@ -24,6 +25,7 @@
 
 #define SMALL	(4UL << 10)
 #define LARGE	(16UL << 20)
+#define FULL	(256UL << 20)
 
 static struct goheap *heap;
 static goheap_ref *array;
@@ -157,6 +159,29 @@ static void allocate(int layout, size_t bytes, long n)
 	}
 }
 
+/* Nothing is collected, so nobody needs to hold what is there. */
+static void measure_metadata(void)
+{
+	struct goheap *other = heap;
+	struct goheap_stats st;
+	double percent;
+
+	if (!wanted("metadata/32"))
+		return;
+	heap = goheap_open(0);
+	goheap_set_gc_percent(heap, -1);
+	allocate(GOHEAP_LAYOUT_NOSCAN, 32, FULL / 32);
+	if (goheap_stats(heap, &st) || st.heap_inuse < FULL) {
+		fprintf(stderr, "no statistics: %s\n", goheap_error());
+		exit(1);
+	}
+	percent = (st.mspan_inuse + st.mcache_inuse + st.gc_sys) * 100.0 /
+		  st.heap_inuse;
+	printf("metadata/32 %.3f %.3f\n", percent, percent);
+	goheap_close(heap);
+	heap = other;
+}
+
 /* Of a size in steady state. */
 static void measure_refill(const char *what, int layout, size_t bytes)
 {
@@ -204,4 +229,5 @@ void measure_library(struct goheap *h, int node)
 	measure_refill("node", node, 16);
 	measure_refill("64", GOHEAP_LAYOUT_NOSCAN, 64);
 	measure_refill("1024", GOHEAP_LAYOUT_NOSCAN, 1024);
+	measure_metadata();
 }

@@ -146,6 +146,7 @@ OWN = [
      "ns", 10),
     ("push", None, "push and pop of a handle", "ns", 1),
     ("hstack", None, "push and pop on a managed stack", "ns", 1),
+    ("metadata/32", None, "metadata, 32 B objects", "%", 4),
     ("refill/8", None, "refill, 8 B, no references", "ns", 2),
     ("refill/16", None, "refill, 16 B, no references", "ns", 2),
     ("refill/node", None, "refill, 16 B node", "ns", 2),
