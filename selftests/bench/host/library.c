@@ -10,8 +10,9 @@
  *			a precise heap
  *	hstack		goheap_hstack_push() and goheap_hstack_pop()
  *	metadata/32	metadata by the pages of objects of 32 bytes, 256 MiB
- *	refill/WHAT	time in the kernel per object, without the system call
- *			and without collecting
+ *	refill/WHAT	CPU time of the thread in the kernel per object, without
+ *			the system call: its share of sweeping and marking is in
+ *			it, what the collector's threads do is not
  *	entries/WHAT	commands per 1000 objects, all of them; of store and push
  *			per 1000 of those
  *
