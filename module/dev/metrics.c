@@ -81,7 +81,7 @@ const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
 	METRIC(GC, "invalid-refs:refs", st.invalid_refs),
 	METRIC(GC, "pause-total:ns", st.pause_total_ns),
 	METRIC(MEMORY, "evictions:processes", st.evictions),
-	METRIC(MEMORY, GOHEAP_SHORTAGES, st.shortages),
+	METRIC(MEMORY, "shortages:allocations", st.shortages),
 	METRIC(MEMORY, "faults:faults", st.faults),
 	METRIC(MEMORY, "fault-pages:pages", st.fault_pages),
 	METRIC(MEMORY, "scavenged-background:bytes", st.scav_bg_bytes),

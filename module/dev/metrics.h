@@ -89,9 +89,6 @@ struct goheap_metric {
 
 #define GOHEAP_NR_METRICS	(45 + GOHEAP_NR_BUCKETS)
 
-/* The metric that can be polled. */
-#define GOHEAP_SHORTAGES	"shortages:allocations"
-
 extern const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS];
 
 s64 goheap_metric_value(const struct goheap_metric *m,

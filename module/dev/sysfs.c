@@ -346,7 +346,7 @@ void goheap_sysfs_shortage(struct goheap_file *gf)
 	/* The heaps of unit tests have no folder. */
 	if (gf->dir)
 		sysfs_notify(gf->dir->folders[GOHEAP_FOLDER_MEMORY], NULL,
-			     GOHEAP_SHORTAGES);
+			     "shortages:allocations");
 }
 
 /**
