@@ -21,9 +21,9 @@
  * them already keeps their objects once more.
  *
  * Eviction. A process whose threads or ranges cannot be read in time (see
- * process.c) is evicted: its attachment ends, and whoever touches the objects
- * there gets SIGBUS. Nothing else could be done without losing objects that it
- * may hold, or holding up all others.
+ * process.c) is evicted: its attachment ends, the objects are taken out of its
+ * mappings, and whoever touches them there gets SIGBUS. Nothing else could be done
+ * without losing objects that it may hold, or holding up all others.
  *
  * Whether current is attached is asked at every allocation, hence under RCU and
  * without a lock.
@@ -36,6 +36,7 @@
 
 #include "attach.h"
 #include "device.h"
+#include "map.h"
 #include "mutator.h"
 #include "process.h"
 #include "stack.h"
@@ -374,6 +375,7 @@ static void evict(struct goheap_file *gf, struct goheap_attachment *att,
 	if (!att->ended)
 		end(gf, att);
 	mutex_unlock(&gf->attach_lock);
+	goheap_map_revoke(gf);
 }
 
 /**

@@ -22,6 +22,7 @@
  * - gh_heap.backing. Whoever takes the memory of a page away clears its entry
  *   in gh_arena.kaddr with backing held for writing and then takes the page out
  *   of the mappings, so a page found here is mapped before that or not at all.
+ *   The same for all pages when a process loses the heap (goheap_map_revoke()).
  *
  * Waiting for the world. The mmap lock comes before the world and would stop
  * everything else in the process that needs it, the collector perhaps among them,
@@ -33,6 +34,7 @@
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
+#include "gh_port.h"
 
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -196,6 +198,7 @@ static int map_window(struct vm_area_struct *vma, struct gh_arena *a,
 static vm_fault_t map_objects(struct vm_area_struct *vma,
 			      struct goheap_file *gf, u64 page)
 {
+	const struct goheap_attachment *att = vma->vm_private_data;
 	struct gh_heap *heap = gf->heap;
 	struct gh_arena *a;
 	u64 mapped = 0;
@@ -203,6 +206,8 @@ static vm_fault_t map_objects(struct vm_area_struct *vma,
 
 	lockdep_assert_held_read(&heap->world);
 	lockdep_assert_held_read(&heap->backing);
+	if (att && READ_ONCE(att->ended))
+		return VM_FAULT_SIGBUS;
 	/* Pairs with the publication of the arena; a dependent load. */
 	a = READ_ONCE(heap->arenas[page / GH_ARENA_PAGES]);
 	if (!a || !READ_ONCE(a->kaddr[page & (GH_ARENA_PAGES - 1)]))
@@ -217,22 +222,37 @@ static vm_fault_t objects_fault(struct vm_fault *vmf)
 {
 	struct goheap_file *gf = vmf->vma->vm_file->private_data;
 	u64 page = vmf->pgoff / OS_PAGES;
-	struct goheap_attachment *att = vmf->vma->vm_private_data;
 	struct gh_heap *heap = gf->heap;
 	vm_fault_t ret;
 
 	ret = goheap_fault_begin(vmf, &heap->world);
 	if (ret)
 		return ret;
-	if (att && READ_ONCE(att->ended)) {
-		up_read(&heap->world);
-		return VM_FAULT_SIGBUS;
-	}
 	down_read(&heap->backing);
 	ret = map_objects(vmf->vma, gf, page);
 	up_read(&heap->backing);
 	up_read(&heap->world);
 	return ret;
+}
+
+/**
+ * goheap_map_revoke() - take the objects from processes that have lost the heap
+ * @gf: file
+ *
+ * Their attachments have ended. A kernel module can take pages out of all mappings
+ * of a file only; other processes get theirs back with their next faults.
+ * Context: may sleep; gh_heap.world not held, or held for writing.
+ */
+void goheap_map_revoke(struct goheap_file *gf)
+{
+	struct gh_heap *heap = gf->heap;
+
+	/* Faults that have not seen the end have mapped what they map. */
+	down_write(&heap->backing);
+	up_write(&heap->backing);
+	unmap_mapping_range(gf->inode->i_mapping, GOHEAP_MMAP_OBJECTS,
+			    heap->aspace, 1);
+	gh_port_sync_users(heap);
 }
 
 static void objects_open(struct vm_area_struct *vma)
