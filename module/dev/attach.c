@@ -70,6 +70,7 @@ static struct goheap_attachment *new_attachment(struct mm_struct *mm)
 	INIT_LIST_HEAD(&att->stacks);
 	INIT_LIST_HEAD(&att->mutators);
 	mutex_init(&att->lock);
+	init_rwsem(&att->switching);
 	gh_roots_init(&att->roots);
 	kref_init(&att->ref);
 	return att;
@@ -277,6 +278,8 @@ int goheap_attach_mutator(struct goheap_file *gf, struct goheap_mutator *mut)
 		gf->copy = goheap_copy_new();
 	if (!gf->copy)
 		return -ENOMEM;
+	kref_get(&att->ref);
+	mut->att = att;
 	list_add_tail(&mut->node, &att->mutators);
 	return 0;
 }

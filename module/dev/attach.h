@@ -6,6 +6,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/rwsem.h>
 
 #include "gh_heap.h"
 #include "gh_roots.h"
@@ -34,6 +35,8 @@ struct vm_area_struct;
  *	goheap_file.attach_lock
  * @roots: pinned handles
  * @ranges: conservative roots; freed with the attachment
+ * @switching: written while stacks that its threads switch between are read: one
+ *	waits for it when it touches its control pages; inside of gh_heap.world
  * @seen: @windows as they were when the last thread was read; the collector's
  * @nr_seen: how many there are
  * @seen_cycle: goheap_file.mark_cycle when it was noted; the collector's
@@ -43,7 +46,8 @@ struct vm_area_struct;
  * @seen_stacks: stacks to read, by goheap_stack_map.reading; the collector's
  * @ended: the last mapping is gone or the process was evicted, and all roots
  *	with it; read by page faults without a lock
- * @ref: one for the mappings together, one for each command at work
+ * @ref: one for the mappings together, one for each mutator, one for each command
+ *	or page fault at work
  * @rcu: for goheap_attached()
  */
 struct goheap_attachment {
@@ -56,6 +60,7 @@ struct goheap_attachment {
 	struct mutex lock;		/* roots, ranges, ended */
 	struct gh_roots roots;
 	struct goheap_ranges ranges;
+	struct rw_semaphore switching;	/* its own stacks are read */
 	struct gh_window seen[GOHEAP_MAX_WINDOWS];
 	unsigned int nr_seen;
 	u64 seen_cycle;

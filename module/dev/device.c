@@ -198,7 +198,6 @@ static void init_file(struct goheap_file *gf)
 {
 	mutex_init(&gf->lock);
 	mutex_init(&gf->attach_lock);
-	init_rwsem(&gf->reading);
 	hash_init(gf->attachments);
 	goheap_mutators_init(gf);
 	goheap_worker_init(gf);

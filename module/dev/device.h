@@ -6,7 +6,6 @@
 #include <linux/hashtable.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
-#include <linux/rwsem.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
 #include <linux/workqueue.h>
@@ -51,8 +50,6 @@ struct mem_cgroup;
  * @copy: for reading threads; made under @attach_lock, used by the collector
  * @mark_cycle: number of the cycle whose roots are being read, or were last; the
  *	collector's
- * @reading: written while stacks that programs switch between are read: a thread
- *	waits for it when it touches its control pages; inside of gh_heap.world
  * @reap_lock: protects @ended_mutators
  * @ended_mutators: mutators whose leases have to be given back
  * @reap_work: does that
@@ -99,7 +96,6 @@ struct goheap_file {
 	DECLARE_HASHTABLE(mutators, 6);
 	struct goheap_copy *copy;
 	u64 mark_cycle;
-	struct rw_semaphore reading;	/* programs' own stacks are read */
 
 	spinlock_t reap_lock;		/* ended_mutators */
 	struct list_head ended_mutators;

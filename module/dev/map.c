@@ -56,7 +56,8 @@
 /**
  * goheap_fault_begin() - wait until programs may touch the heap
  * @vmf: fault of a mapping of the heap
- * @sem: what programs may be held off with: gh_heap.world, goheap_file.reading
+ * @sem: what programs may be held off with: gh_heap.world,
+ *	goheap_attachment.switching
  *
  * Context: may sleep; mmap lock held, and dropped if VM_FAULT_RETRY is returned
  * and the caller allows it.

@@ -136,6 +136,8 @@ static struct goheap_mutator *pop_ended(struct goheap_file *gf)
 static void free_mutator(struct goheap_mutator *mut)
 {
 	gh_mutator_destroy(mut->gf->heap, mut->core);
+	if (mut->att)
+		goheap_attachment_put(mut->att);
 	put_task_struct(mut->task);
 	kfree_rcu(mut, rcu);
 }
@@ -177,15 +179,30 @@ void goheap_mutators_reap(struct goheap_file *gf)
 /**
  * goheap_mutators_hold() - take the control pages of conservative mutators away
  * @gf: file
+ * @att: the process that is meant
  *
- * Who touches them waits for goheap_file.reading.
- * Context: may sleep; goheap_file.reading held for writing.
+ * Who touches them there waits for goheap_attachment.switching. Those of other
+ * processes go, too, and come back with the next fault.
+ * Context: may sleep; @att's switching held for writing.
  */
-void goheap_mutators_hold(struct goheap_file *gf)
+void goheap_mutators_hold(struct goheap_file *gf,
+			  struct goheap_attachment *att)
 {
-	lockdep_assert_held_write(&gf->reading);
+	lockdep_assert_held_write(&att->switching);
 	unmap_mapping_range(gf->inode->i_mapping, GOHEAP_MMAP_MUTATOR,
 			    MAX_PAGES * PAGE_SIZE, 1);
+}
+
+/* Without the mmap lock the mutator may go, and @att with it. */
+static vm_fault_t wait_switching(struct vm_fault *vmf,
+				 struct goheap_attachment *att)
+{
+	vm_fault_t ret;
+
+	kref_get(&att->ref);
+	ret = goheap_fault_begin(vmf, &att->switching);
+	goheap_attachment_put(att);
+	return ret;
 }
 
 /*
@@ -193,19 +210,20 @@ void goheap_mutators_hold(struct goheap_file *gf)
  * held: whoever wants to stop the world would wait as well, and when the fault is
  * to be tried again the file may be gone, and the other one with it.
  */
-static vm_fault_t begin_fault(struct vm_fault *vmf, struct goheap_file *gf)
+static vm_fault_t begin_fault(struct vm_fault *vmf, struct gh_heap *heap,
+			      struct goheap_attachment *att)
 {
 	vm_fault_t ret;
 
 	for (;;) {
-		ret = goheap_fault_begin(vmf, &gf->heap->world);
-		if (ret || down_read_trylock(&gf->reading))
+		ret = goheap_fault_begin(vmf, &heap->world);
+		if (ret || down_read_trylock(&att->switching))
 			return ret;
-		up_read(&gf->heap->world);
-		ret = goheap_fault_begin(vmf, &gf->reading);
+		up_read(&heap->world);
+		ret = wait_switching(vmf, att);
 		if (ret)
 			return ret;
-		up_read(&gf->reading);
+		up_read(&att->switching);
 	}
 }
 
@@ -220,7 +238,7 @@ static vm_fault_t mutator_fault(struct vm_fault *vmf)
 
 	if (!mut)
 		return VM_FAULT_SIGBUS;
-	ret = begin_fault(vmf, gf);
+	ret = begin_fault(vmf, gf->heap, mut->att);
 	if (ret)
 		return ret;
 	old = set_active_memcg(gf->memcg);
@@ -229,7 +247,7 @@ static vm_fault_t mutator_fault(struct vm_fault *vmf)
 	set_active_memcg(old);
 	ret = page ? goheap_fault_insert(vmf, virt_to_page(page)) :
 		     VM_FAULT_SIGBUS;
-	up_read(&gf->reading);
+	up_read(&mut->att->switching);
 	up_read(&gf->heap->world);
 	return ret;
 }

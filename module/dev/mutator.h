@@ -9,6 +9,7 @@
 
 struct file;
 struct gh_mutator;
+struct goheap_attachment;
 struct goheap_file;
 struct mm_struct;
 struct task_struct;
@@ -23,6 +24,7 @@ struct vm_area_struct;
  * @seen_cycle: goheap_file.mark_cycle when it was noted there; the collector's
  * @reap: on goheap_file.ended_mutators
  * @gf: the file, which outlives it
+ * @att: the attachment, with a reference; NULL if there was none
  * @core: leases and barrier buffer
  * @task: the thread
  * @mm: its process; compared only, while a mapping of that mm exists
@@ -40,6 +42,7 @@ struct goheap_mutator {
 	u64 seen_cycle;
 	struct list_head reap;
 	struct goheap_file *gf;
+	struct goheap_attachment *att;
 	struct gh_mutator *core;
 	struct task_struct *task;
 	struct mm_struct *mm;
@@ -58,7 +61,8 @@ bool goheap_mutator_known(struct goheap_file *gf, struct task_struct *task);
 void goheap_mutator_unhash(struct goheap_mutator *mut);
 void goheap_mutator_put(struct goheap_mutator *mut);
 void goheap_mutators_init(struct goheap_file *gf);
-void goheap_mutators_hold(struct goheap_file *gf);
+void goheap_mutators_hold(struct goheap_file *gf,
+			  struct goheap_attachment *att);
 void goheap_mutators_reap(struct goheap_file *gf);
 
 #endif /* GOHEAP_MUTATOR_H */

@@ -25,7 +25,8 @@
  * written without the barrier, by whichever thread is on them, so they are read
  * together with the threads, and none may change its stack from the first to the
  * last: the control pages are taken away, which a thread has to touch before it
- * does that, and its page fault waits for goheap_file.reading.
+ * does that, and its page fault waits for goheap_attachment.switching. Only threads
+ * of that process wait: it may be one that cannot be read.
  *
  * What is to be read is noted under goheap_file.attach_lock and read without it,
  * because that may need the mmap lock, under which others wait for attach_lock.
@@ -353,14 +354,14 @@ static int read_switching(struct goheap_file *gf, struct goheap_attachment *att,
 {
 	int err;
 
-	down_write(&gf->reading);
-	goheap_mutators_hold(gf);
+	down_write(&att->switching);
+	goheap_mutators_hold(gf, att);
 	err = read_threads(gf, att, m);
 	if (!err)
 		err = read_ranges(gf, att, true, m);
 	if (!err)
 		err = read_threads(gf, att, m);
-	up_write(&gf->reading);
+	up_write(&att->switching);
 	return err;
 }
 

@@ -24,10 +24,20 @@
 /* Exit status of a child that can have no userfaultfd for the kernel's faults. */
 #define NO_UFFD	77
 
-/* What a victim tells its parent. */
+/*
+ * What children and their parent tell each other.
+ * @hid: what a victim keeps
+ * @step: how far it is
+ * @busy: another child allocates
+ * @stop: it is to end
+ * @gap: the longest time, in ns, that an allocation took it
+ */
 struct report {
 	__u64 hid[ROOTS];
 	int step;
+	int busy;
+	int stop;
+	__u64 gap;
 };
 
 FIXTURE(eviction) {
@@ -150,7 +160,7 @@ static goheap_ref keep_some(struct heap *h, struct report *r)
 	return ref;
 }
 
-enum { SLEEPS = 1, SHARED = 2, RANGE = 4, ANSWERED = 8 };
+enum { SLEEPS = 1, SHARED = 2, RANGE = 4, ANSWERED = 8, SWITCHES = 16 };
 
 struct victim {
 	struct heap h;
@@ -215,7 +225,9 @@ static void run_victim(struct heap *h, struct report *r, int go, int how)
 		     (how & SHARED ? MAP_SHARED : MAP_PRIVATE), -1, 0);
 	CHILD_CHECK(stack != MAP_FAILED);
 	if (how & RANGE) {
-		CHILD_CHECK(!gh_range_add(h->fd, 0, stack, bytes));
+		CHILD_CHECK(!gh_range_add(h->fd, how & SWITCHES ?
+					  GOHEAP_RANGE_STACK :
+					  GOHEAP_RANGE_STATIC, stack, bytes));
 		v.ref = keep_some(h, r);
 		v.uffd = register_missing(stack + PAGE, PAGE);
 		below(&v);
@@ -227,6 +239,16 @@ static void run_victim(struct heap *h, struct report *r, int go, int how)
 		pause();
 }
 
+/* Until it is as bad as it gets: 0, or what it has ended with. */
+static int start_victim(FIXTURE_DATA(eviction) *self, int how, pid_t *pid)
+{
+	self->r->step = 0;
+	*pid = fork();
+	if (!*pid)
+		run_victim(&self->heap, self->r, self->go[0], how);
+	return *pid < 0 ? *pid : wait_step(self->r, 2, *pid);
+}
+
 static void try_victim(struct __test_metadata *_metadata,
 		       FIXTURE_DATA(eviction) *self, int how)
 {
@@ -235,12 +257,7 @@ static void try_victim(struct __test_metadata *_metadata,
 	long ms;
 	pid_t pid;
 
-	self->r->step = 0;
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid)
-		run_victim(h, self->r, self->go[0], how);
-	status = wait_step(self->r, 2, pid);
+	status = start_victim(self, how, &pid);
 	if (status == NO_UFFD)
 		SKIP(return, "no userfaultfd for the kernel's faults");
 	ASSERT_EQ(0, status);
@@ -294,6 +311,62 @@ TEST_F(eviction, range)
 TEST_F(eviction, shared_range)
 {
 	try_victim(_metadata, self, RANGE | SHARED | SLEEPS);
+}
+
+TEST_F(eviction, switched_stack)
+{
+	try_victim(_metadata, self, RANGE | SWITCHES | SLEEPS);
+}
+
+static void run_busy(struct heap *h, struct report *r)
+{
+	struct mutator m;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	heap_detach(h);
+	CHILD_CHECK(!heap_attach(h));
+	CHILD_CHECK(!mutator_attach(&m, h->fd, false));
+	while (!__atomic_load_n(&r->stop, __ATOMIC_ACQUIRE)) {
+		__u64 ns = now_ns();
+
+		CHILD_CHECK(mutator_new(&m, h->fd, 0, 16, 0));
+		ns = now_ns() - ns;
+		if (ns > r->gap)
+			r->gap = ns;
+		__atomic_store_n(&r->busy, 1, __ATOMIC_RELEASE);
+		usleep(100);
+	}
+	_exit(0);
+}
+
+/* Another process goes on, also where its control pages are taken away. */
+TEST_F(eviction, others_go_on)
+{
+	struct report *r = self->r;
+	pid_t victim, busy;
+	int status;
+	long ms;
+
+	status = start_victim(self, RANGE | SWITCHES | SLEEPS, &victim);
+	if (status == NO_UFFD)
+		SKIP(return, "no userfaultfd for the kernel's faults");
+	ASSERT_EQ(0, status);
+	busy = fork();
+	ASSERT_LE(0, busy);
+	if (!busy)
+		run_busy(&self->heap, r);
+	while (!__atomic_load_n(&r->busy, __ATOMIC_ACQUIRE))
+		usleep(100);
+	ms = timed_collect(self->fd);
+	__atomic_store_n(&r->stop, 1, __ATOMIC_RELEASE);
+	EXPECT_EQ(0, wait_for(busy));
+	TH_LOG("a collection of %ld ms, an allocation of %llu us meanwhile", ms,
+	       r->gap / 1000);
+	EXPECT_EQ(1, evictions(self->fd));
+	EXPECT_LT(0, ms);
+	EXPECT_GT(ms * 1000000 / 2, r->gap);
+	kill(victim, SIGKILL);
+	EXPECT_EQ(-SIGKILL, wait_for(victim));
 }
 
 /* However many ranges cannot be read, a process is waited for once. */
