@@ -384,6 +384,7 @@ static int in_process(struct goheap_file *gf, struct goheap_attachment *att,
 	kthread_use_mm(att->mm);
 	goheap_copy_process(gf->copy, gf, att->mm);
 	err = read(gf, att, m);
+	goheap_copy_done(gf->copy);
 	kthread_unuse_mm(att->mm);
 	set_active_memcg(old);
 	mem_cgroup_put(memcg);

@@ -52,12 +52,14 @@
  * files only those on devices, and in memory, are brought in, and what is not
  * present of others, and of mappings of drivers, does not exist either.
  *
- * Tries in vain are counted for a process as a whole. Once they have taken
- * PATIENCE, be it because a userfaultfd does not answer or because there is no
- * memory for a copy, the reading ends with an error, and the caller evicts the
- * process. A few tries have to be made in any case: a virtual machine may stand
- * still for longer than that. The mmap lock is waited for longer: a fork of a
- * large process holds it for some time.
+ * Of what a userfaultfd fills, its server has to be asked first (mapping.c).
+ *
+ * Once tries in vain have taken PATIENCE since anything was last got, be it because
+ * a userfaultfd does not answer or because there is no memory for a copy, the
+ * reading ends with an error, and the caller evicts the process; or once they have
+ * taken LONG_PATIENCE for the process as a whole. A few tries have to be made in any
+ * case: a virtual machine may stand still for longer than that. The mmap lock is
+ * waited for longer: a fork of a large process holds it for some time.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
@@ -84,7 +86,7 @@
 #define BUFFER_MIN	(64UL << 10)
 #define BUFFER_MAX	(64UL << 20)
 #define PATIENCE	(500 * NSEC_PER_MSEC)
-#define LOCK_PATIENCE	(10 * NSEC_PER_SEC)
+#define LONG_PATIENCE	(10 * NSEC_PER_SEC)
 #define FREE_TRIES	4	/* of one reading, if none of them waits */
 #define MIN_TRIES	20	/* before a process is given up */
 #define BATCH_PAGES	16
@@ -111,8 +113,11 @@ enum {
  * struct goheap_copy - what a thread held at one moment
  * @gf: the heap's file
  * @mm: the process
- * @vain_ns: what tries in vain to read it have taken
+ * @vain_ns: what tries in vain have taken since anything was got
  * @vain: how many there were
+ * @total_ns: what tries in vain have taken since the process was begun
+ * @ask: whoever fills its pages is being asked, or NULL
+ * @least: fewest pages that have been absent at a try of this reading
  * @lock_ns: how long the mmap lock has been waited for
  * @task: the thread
  * @regs: its user registers
@@ -139,6 +144,9 @@ struct goheap_copy {
 	struct mm_struct *mm;
 	u64 vain_ns;
 	u32 vain;
+	u64 total_ns;
+	struct goheap_ask *ask;
+	unsigned long least;
 	u64 lock_ns;
 	struct task_struct *task;
 	struct pt_regs regs;
@@ -191,6 +199,15 @@ void goheap_copy_free(struct goheap_copy *c)
 	kfree(c);
 }
 
+/* Be patient again: what was to be read before has been. */
+static void begin_reading(struct goheap_copy *c)
+{
+	c->vain_ns = 0;
+	c->vain = 0;
+	c->least = ULONG_MAX;
+	c->holes = 0;
+}
+
 /**
  * goheap_copy_process() - begin to read a process
  * @c: room for the copies
@@ -202,9 +219,18 @@ void goheap_copy_process(struct goheap_copy *c, struct goheap_file *gf,
 {
 	c->gf = gf;
 	c->mm = mm;
-	c->vain_ns = 0;
-	c->vain = 0;
+	c->total_ns = 0;
 	c->lock_ns = 0;
+	begin_reading(c);
+}
+
+/**
+ * goheap_copy_done() - undo goheap_copy_process()
+ * @c: room for the copies
+ */
+void goheap_copy_done(struct goheap_copy *c)
+{
+	goheap_mapping_ask_end(&c->ask);
 }
 
 /* The nth try, begun at @since, was in vain. Is the process to be given up? */
@@ -214,14 +240,21 @@ static bool out_of_patience(struct goheap_copy *c, u32 nth, int why, u64 since)
 
 	if (why == -EBUSY)
 		c->lock_ns += ns;
-	if (c->lock_ns >= LOCK_PATIENCE)
+	if (c->lock_ns >= LONG_PATIENCE)
 		return true;
 	if (why == -EBUSY)
 		return false;
 	if (!why && nth <= FREE_TRIES)
 		return false;
+	if (why == -EAGAIN && c->absent < c->least) {
+		c->least = c->absent;
+		c->vain_ns = 0;
+		c->vain = 0;
+	}
 	c->vain_ns += ns;
-	return ++c->vain >= MIN_TRIES && c->vain_ns >= PATIENCE;
+	c->total_ns += ns;
+	return ++c->vain >= MIN_TRIES && (c->vain_ns >= PATIENCE ||
+					  c->total_ns >= LONG_PATIENCE);
 }
 
 /**
@@ -498,7 +531,7 @@ static long bring_in_some(struct mm_struct *mm, struct vm_area_struct *vma,
  */
 static int bring_in(struct goheap_copy *c, struct mm_struct *mm)
 {
-	unsigned long addr = c->first, end = c->last + PAGE_SIZE;
+	unsigned long addr = c->first, end = c->last + PAGE_SIZE, ask = 0;
 	struct vm_area_struct *vma;
 	int err = 0;
 
@@ -523,9 +556,13 @@ static int bring_in(struct goheap_copy *c, struct mm_struct *mm)
 			c->holes += (next - addr) / PAGE_SIZE;
 		else if (!n)
 			err = -EAGAIN;
+		if (!n && !ask && userfaultfd_armed(vma))
+			ask = addr;
 		addr = next;
 	}
 	mmap_read_unlock(mm);
+	if (ask)
+		goheap_mapping_ask(&c->ask, mm, ask, end);
 	/* As long as one is missing that exists, no number of holes is right. */
 	if (err)
 		c->holes = 0;
@@ -633,7 +670,7 @@ int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
 	if (exiting(task))
 		return 0;
 	c->task = task;
-	c->holes = 0;
+	begin_reading(c);
 	/* Usually the same as last time, but for its lower end. */
 	c->lo = hi > STACK_GUESS ? hi - STACK_GUESS : 1;
 	c->hi = max(hi, 1UL);
@@ -668,7 +705,7 @@ static int range_copy(struct goheap_copy *c, struct goheap_attachment *att,
 	u32 nth;
 	int err;
 
-	c->holes = 0;
+	begin_reading(c);
 	copy_pages(c, start, start + n);
 	for (nth = 1; !copied_all(c); nth++) {
 		err = bring_in(c, att->mm);

@@ -20,6 +20,7 @@ struct goheap_copy *goheap_copy_new(void);
 void goheap_copy_free(struct goheap_copy *c);
 void goheap_copy_process(struct goheap_copy *c, struct goheap_file *gf,
 			 struct mm_struct *mm);
+void goheap_copy_done(struct goheap_copy *c);
 bool goheap_copy_again(struct goheap_copy *c, u32 nth, int why, u64 *since);
 int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
 		       struct task_struct *task, unsigned long at,
