@@ -56,6 +56,10 @@
  * for it to be emptied; the kernel remembers how far it has read
  * (gh_mutator.drained). What was added after the last look of one cycle is a root
  * of the next, because a thread may be slow to store.
+ *
+ * A mutator whose process has lost the heap keeps its control pages. What it had
+ * reported by then is taken once more, since others may have seen the stores. From
+ * then on the pages mean nothing (gh_mutator_end()).
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
@@ -489,12 +493,16 @@ int gh_mutator_refill(struct gh_heap *heap, struct gh_mutator *mut, u32 index,
 static void drain(struct gh_mutator *mut, struct gh_mark *m)
 {
 	struct gh_control *c = control_of(mut);
+	/* Pairs with gh_mutator_end(): all that was reported before is seen. */
+	bool ended = smp_load_acquire(&mut->ended);
 	/* Pairs with the mutator's store after it has written an entry. */
 	u32 nr = min_t(u32, smp_load_acquire(&c->nr_barrier), GH_BARRIER_REFS);
 	u64 refs[BARRIER_BATCH];
 	u32 n;
 
 	lockdep_assert_held(&mut->lock);
+	if (mut->silent)
+		return;
 	/*
 	 * What a store replaced need not be a reference: a stack's slot above
 	 * its top holds anything.
@@ -506,6 +514,7 @@ static void drain(struct gh_mutator *mut, struct gh_mark *m)
 	}
 	mut->drained = nr;
 	gh_mark_place(m, READ_ONCE(c->slot) - mut->window.base);
+	mut->silent = ended;
 }
 
 /* What is granted and has not been taken is black, if it ever is taken. */
@@ -544,6 +553,8 @@ void gh_mutator_begin_all(struct gh_heap *heap, struct gh_mark *m)
 	list_for_each_entry(mut, &heap->mutators, node) {
 		u64 tiny = READ_ONCE(control_of(mut)->tiny);
 
+		if (READ_ONCE(mut->ended))
+			tiny = 0;
 		mutex_lock(&mut->lock);
 		blacken(heap, mut);
 		drain(mut, m);
@@ -629,7 +640,20 @@ static void empty_barrier(struct gh_heap *heap, struct gh_mutator *mut)
 }
 
 /**
- * gh_mutator_destroy() - end a mutator
+ * gh_mutator_end() - the thread of a mutator has no objects any more
+ * @mut: mutator, whose pages it may go on writing
+ *
+ * Neither stores of its to objects can come, nor stores that it has not yet
+ * reported or announced.
+ */
+void gh_mutator_end(struct gh_mutator *mut)
+{
+	/* Pairs with the load in drain(). */
+	smp_store_release(&mut->ended, true);
+}
+
+/**
+ * gh_mutator_destroy() - free a mutator
  * @heap: heap
  * @mut: mutator whose pages nobody maps any more
  *

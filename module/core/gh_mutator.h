@@ -87,6 +87,8 @@ struct gh_lease {
  * @generation: last value written to gh_control.generation
  * @credit: bytes it may take without an assist, see gh_pace_pay()
  * @drained: entries of gh_control.barrier that have been taken as roots
+ * @silent: all that it had to say before @ended has been taken
+ * @ended: its thread has no objects any more; set without @lock
  * @pages: kernel addresses of the shared OS pages, NULL where not made yet;
  *	published with smp_store_release()
  * @leases: NULL where not made yet
@@ -99,6 +101,8 @@ struct gh_mutator {
 	u64 generation;
 	atomic64_t credit;
 	u32 drained;
+	bool silent;
+	bool ended;
 	void *pages[1 + GH_MAX_LEASES / GH_LEASES_PER_PAGE];
 	struct gh_lease *leases[GH_MAX_LEASES];
 };
@@ -117,6 +121,7 @@ struct gh_refill {
 
 struct gh_mutator *gh_mutator_create(struct gh_heap *heap, u32 nr_leases,
 				     const struct gh_window *window);
+void gh_mutator_end(struct gh_mutator *mut);
 void gh_mutator_destroy(struct gh_heap *heap, struct gh_mutator *mut);
 void *gh_mutator_page(struct gh_heap *heap, struct gh_mutator *mut, u32 index);
 int gh_mutator_refill(struct gh_heap *heap, struct gh_mutator *mut, u32 index,

@@ -30,6 +30,7 @@
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
+#include "gh_mutator.h"
 
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
@@ -202,18 +203,28 @@ void goheap_attach_copy(struct goheap_file *gf, struct vm_area_struct *vma)
 static void end(struct goheap_file *gf, struct goheap_attachment *att)
 {
 	struct goheap_stack_map *s, *next;
-	struct goheap_mutator *mut, *next_mut;
+	struct goheap_mutator *mut;
 
 	lockdep_assert_held(&gf->attach_lock);
 	hash_del_rcu(&att->node);
 	list_for_each_entry_safe(s, next, &att->stacks, node)
 		list_del_init(&s->node);
-	list_for_each_entry_safe(mut, next_mut, &att->mutators, node)
+	list_for_each_entry(mut, &att->mutators, node)
 		goheap_mutator_unhash(mut);
 	mutex_lock(&att->lock);
 	WRITE_ONCE(att->ended, true);
 	gh_roots_destroy(&att->roots);
 	mutex_unlock(&att->lock);
+}
+
+/* None of them can touch the objects any more. */
+static void end_mutators(struct goheap_file *gf, struct goheap_attachment *att)
+{
+	struct goheap_mutator *mut;
+
+	lockdep_assert_held(&gf->attach_lock);
+	list_for_each_entry(mut, &att->mutators, node)
+		gh_mutator_end(mut->core);
 }
 
 /**
@@ -235,6 +246,8 @@ void goheap_detach(struct goheap_file *gf, struct vm_area_struct *vma)
 	last = !att->nr_windows;
 	if (last && !att->ended)
 		end(gf, att);
+	if (last)
+		end_mutators(gf, att);
 	mutex_unlock(&gf->attach_lock);
 	if (last)
 		goheap_attachment_put(att);
@@ -379,6 +392,9 @@ static void evict(struct goheap_file *gf, struct goheap_attachment *att,
 		end(gf, att);
 	mutex_unlock(&gf->attach_lock);
 	goheap_map_revoke(gf);
+	mutex_lock(&gf->attach_lock);
+	end_mutators(gf, att);
+	mutex_unlock(&gf->attach_lock);
 }
 
 /**

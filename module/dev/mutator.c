@@ -106,7 +106,6 @@ static void queue_reap(struct kref *ref)
 void goheap_mutator_unhash(struct goheap_mutator *mut)
 {
 	lockdep_assert_held(&mut->gf->attach_lock);
-	list_del_init(&mut->node);
 	if (!hlist_unhashed(&mut->hash))
 		hlist_del_init_rcu(&mut->hash);
 }
@@ -277,8 +276,10 @@ static void mutator_close(struct vm_area_struct *vma)
 		return;
 	mutex_lock(&gf->attach_lock);
 	last = !--mut->nr_vmas;
-	if (last)
+	if (last) {
+		list_del_init(&mut->node);
 		goheap_mutator_unhash(mut);
+	}
 	mutex_unlock(&gf->attach_lock);
 	if (last)
 		goheap_mutator_put(mut);

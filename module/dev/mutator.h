@@ -17,8 +17,8 @@ struct vm_area_struct;
 
 /**
  * struct goheap_mutator - a thread that maps control pages
- * @node: in goheap_attachment.mutators, or empty once the attachment has ended;
- *	under goheap_file.attach_lock
+ * @node: in goheap_attachment.mutators as long as it is mapped; under
+ *	goheap_file.attach_lock
  * @hash: in goheap_file.mutators by @task; readable under RCU
  * @reading: on goheap_attachment.threads; the collector's
  * @seen_cycle: goheap_file.mark_cycle when it was noted there; the collector's

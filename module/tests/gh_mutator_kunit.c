@@ -512,6 +512,38 @@ static void gh_mutator_place(struct kunit *test)
 	gh_mutator_destroy(env->heap, mut);
 }
 
+/* Once a mutator has no objects, what it has said counts once, and no more. */
+static void gh_mutator_ended(struct kunit *test)
+{
+	struct gh_test_env *env = test->priv;
+	struct gh_mutator *mut = new_mutator(test);
+	struct gh_control *c = control(mut);
+	u64 box = gh_test_new(test, gh_test_layout(test, 2, 0x0), 16);
+	u64 said = gh_test_new(test, 0, 64), stored = gh_test_new(test, 0, 64);
+	u64 tiny = gh_test_new(test, 0, 16), late = gh_test_new(test, 0, 64);
+
+	env->root[0] = box;
+	*gh_test_word(env, box, 1) = stored;
+	c->slot = window.base + gh_test_off(box) + 8;
+	c->barrier[0] = said;
+	c->barrier[1] = late;
+	c->nr_barrier = 1;
+	c->tiny = tiny;
+	gh_mutator_end(mut);
+	gh_test_collect(env);
+	KUNIT_EXPECT_TRUE(test, gh_test_alive(env, said));
+	KUNIT_EXPECT_TRUE(test, gh_test_alive(env, stored));
+	KUNIT_EXPECT_FALSE(test, gh_test_alive(env, tiny));
+	KUNIT_EXPECT_FALSE(test, gh_test_alive(env, late));
+	c->barrier[1] = said;
+	c->nr_barrier = 2;
+	gh_test_collect(env);
+	KUNIT_EXPECT_FALSE(test, gh_test_alive(env, said));
+	KUNIT_EXPECT_FALSE(test, gh_test_alive(env, stored));
+	KUNIT_EXPECT_TRUE(test, gh_test_alive(env, box));
+	gh_mutator_destroy(env->heap, mut);
+}
+
 /* The heap's goal is kept, and a lease that is due for a cycle waits for it. */
 static void gh_mutator_triggers(struct kunit *test)
 {
@@ -596,6 +628,7 @@ static struct kunit_case gh_mutator_cases[] = {
 	KUNIT_CASE(gh_mutator_forged),
 	KUNIT_CASE(gh_mutator_barrier_buffer),
 	KUNIT_CASE(gh_mutator_place),
+	KUNIT_CASE(gh_mutator_ended),
 	KUNIT_CASE(gh_mutator_triggers),
 	KUNIT_CASE(gh_mutator_ceiling),
 	KUNIT_CASE(gh_mutator_words),
