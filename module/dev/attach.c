@@ -32,6 +32,7 @@
 #include "gh_heap.h"
 #include "gh_mutator.h"
 
+#include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 
@@ -83,6 +84,7 @@ static void free_attachment(struct kref *ref)
 		container_of(ref, struct goheap_attachment, ref);
 
 	mmdrop(att->mm);
+	put_pid(att->group);
 	goheap_ranges_destroy(&att->ranges);
 	mutex_destroy(&att->lock);
 	kfree_rcu(att, rcu);
@@ -481,17 +483,23 @@ static void read_all(struct goheap_file *gf, struct list_head *processes,
  * @gf: file
  * @m: marker
  *
- * Until there is no process and no mutator that has not been read. One that comes
- * later holds what threads that have been read, or reported it, gave to it.
+ * Until there is no process, and no mutator of a group of threads, that has not been
+ * read. One that comes later holds what threads that have been read, or reported it,
+ * gave to it. So that others cannot hold up the end by coming all the time, looks are
+ * limited: what could be missed is handed on through as many generations of processes,
+ * each of which is forked, and attaches, before its parent has been read.
  * Context: may sleep; the collector.
  */
 void goheap_attach_mark(struct goheap_file *gf, struct gh_mark *m)
 {
 	struct goheap_attachment *att, *next;
 	LIST_HEAD(processes);
+	int looks;
 
 	gf->mark_cycle++;
-	while (note_all(gf, &processes)) {
+	for (looks = 0; looks < GOHEAP_MAX_LOOKS; looks++) {
+		if (!note_all(gf, &processes))
+			break;
 		read_all(gf, &processes, goheap_process_mark_data, m);
 		read_all(gf, &processes, goheap_process_mark_threads, m);
 		list_for_each_entry_safe(att, next, &processes, reading)

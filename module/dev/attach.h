@@ -17,6 +17,7 @@ struct goheap_file;
 struct goheap_mutator;
 struct goheap_stack_map;
 struct mm_struct;
+struct pid;
 struct vm_area_struct;
 
 /* Most mappings of the objects of one heap in one process. */
@@ -40,6 +41,8 @@ struct vm_area_struct;
  * @seen: @windows as they were when the last thread was read; the collector's
  * @nr_seen: how many there are
  * @seen_cycle: goheap_file.mark_cycle when it was noted; the collector's
+ * @group: thread group all of which has been read in this cycle, with a reference,
+ *	or NULL; the collector's
  * @fresh: that was the first time in this cycle; the collector's
  * @reading: on the collector's list of processes to read; the collector's
  * @threads: mutators to read, by goheap_mutator.reading; the collector's
@@ -64,6 +67,7 @@ struct goheap_attachment {
 	struct gh_window seen[GOHEAP_MAX_WINDOWS];
 	unsigned int nr_seen;
 	u64 seen_cycle;
+	struct pid *group;
 	bool fresh;
 	struct list_head reading;
 	struct list_head threads;

@@ -21,6 +21,9 @@
  * last look. A few looks are enough: what they could miss is a reference that is
  * handed on through as many generations of threads while their process is read.
  *
+ * So a thread that becomes a mutator after all threads of its group have been read
+ * holds nothing that has to be looked for: it was one of them, or was made by one.
+ *
  * Stacks that a program switches between by itself (GOHEAP_RANGE_STACK) are
  * written without the barrier, by whichever thread is on them, so they are read
  * together with the threads, and none may change its stack from the first to the
@@ -37,6 +40,7 @@
 
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
+#include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -48,9 +52,6 @@
 #include "stack.h"
 #include "thread.h"
 #include "trace.h"
-
-/* Generations of threads. */
-#define MAX_LOOKS	8
 
 /* A thread has its start time so long, in ns, before others can find it. */
 #define HIDDEN_NS	(100 * NSEC_PER_MSEC)
@@ -67,6 +68,17 @@ struct look {
 	u32 max;
 };
 
+/* A pointer is enough: att->group cannot be freed and used again. */
+static bool group_read(struct goheap_attachment *att, struct task_struct *task)
+{
+	bool read;
+
+	rcu_read_lock();
+	read = att->group && att->group == task_tgid(task);
+	rcu_read_unlock();
+	return read;
+}
+
 static void note_threads(struct goheap_file *gf, struct goheap_attachment *att)
 {
 	struct goheap_mutator *mut;
@@ -74,6 +86,7 @@ static void note_threads(struct goheap_file *gf, struct goheap_attachment *att)
 	INIT_LIST_HEAD(&att->threads);
 	list_for_each_entry(mut, &att->mutators, node) {
 		if (mut->precise || mut->seen_cycle == gf->mark_cycle ||
+		    group_read(att, mut->task) ||
 		    !kref_get_unless_zero(&mut->ref))
 			continue;
 		mut->seen_cycle = gf->mark_cycle;
@@ -111,6 +124,10 @@ bool goheap_process_note(struct goheap_file *gf, struct goheap_attachment *att,
 	lockdep_assert_held(&gf->attach_lock);
 	att->fresh = att->seen_cycle != gf->mark_cycle;
 	att->seen_cycle = gf->mark_cycle;
+	if (att->fresh) {
+		put_pid(att->group);
+		att->group = NULL;
+	}
 	note_threads(gf, att);
 	note_stacks(att);
 	if (!att->fresh && list_empty(&att->threads))
@@ -288,7 +305,7 @@ static int read_others(struct goheap_file *gf, struct goheap_attachment *att,
 	if (list_empty(&att->threads))
 		return 0;
 	first = list_first_entry(&att->threads, struct goheap_mutator, reading);
-	for (looks = 0; again && !err && looks < MAX_LOOKS; looks++) {
+	for (looks = 0; again && !err && looks < GOHEAP_MAX_LOOKS; looks++) {
 		now = ktime_get_ns();
 		err = look_for_threads(gf, first->task, &l,
 				       last > HIDDEN_NS ? last - HIDDEN_NS : 0);
@@ -299,6 +316,8 @@ static int read_others(struct goheap_file *gf, struct goheap_attachment *att,
 		drop_look(&l);
 		last = now;
 	}
+	if (!err && !att->group)
+		att->group = get_task_pid(first->task, PIDTYPE_TGID);
 	return err;
 }
 

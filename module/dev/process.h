@@ -2,6 +2,9 @@
 #ifndef GOHEAP_PROCESS_H
 #define GOHEAP_PROCESS_H
 
+/* Looks for what has come since the last one: generations of threads. */
+#define GOHEAP_MAX_LOOKS	8
+
 struct gh_mark;
 struct goheap_attachment;
 struct goheap_file;

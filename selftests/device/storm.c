@@ -423,12 +423,18 @@ static void *come_and_go(void *arg)
 	return NULL;
 }
 
+/*
+ * However many come, a collection ends: one that comes when the threads of its
+ * process have been read holds nothing that they did not.
+ */
 TEST_F(storm, come_and_go)
 {
 	enum { N = 8 };
 	struct comer c[N];
 	struct timespec a, b;
-	unsigned long rounds = 0, cycles = 0;
+	struct goheap_stats before, after;
+	unsigned long rounds = 0, cycles = 0, most = 0;
+	long ms, longest = 0;
 	pthread_t t[N];
 	int done = 0;
 
@@ -438,7 +444,15 @@ TEST_F(storm, come_and_go)
 	}
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	do {
-		ASSERT_EQ(0, gh_collect(self->fd));
+		unsigned long n;
+
+		ASSERT_EQ(0, gh_stats(self->fd, &before));
+		ms = timed_collect(self->fd);
+		ASSERT_LE(0, ms);
+		ASSERT_EQ(0, gh_stats(self->fd, &after));
+		longest = ms > longest ? ms : longest;
+		n = after.handshakes - before.handshakes;
+		most = n > most ? n : most;
 		cycles++;
 		clock_gettime(CLOCK_MONOTONIC, &b);
 	} while (b.tv_sec - a.tv_sec < 2 * test_length());
@@ -448,8 +462,12 @@ TEST_F(storm, come_and_go)
 		EXPECT_FALSE(c[i].failed);
 		rounds += c[i].rounds;
 	}
-	TH_LOG("%lu mutators came and went in %lu cycles", rounds, cycles);
+	TH_LOG("%lu mutators came and went in %lu cycles, of %ld ms and %lu threads read at most",
+	       rounds, cycles, longest, most);
 	EXPECT_LT(20, rounds);
+	EXPECT_GT(20000, longest);
+	/* As mutators, and as other threads, of which new ones are read twice. */
+	EXPECT_GE(N + 2 * (N + 1), most);
 	EXPECT_EQ(0, left(&self->heap));
 }
 
