@@ -478,7 +478,7 @@ static inline int join_workers(struct worker *w, int nr)
 	return bad;
 }
 
-/* A child with workers of its own, and its own mapping. */
+/* A child with workers of its own, and its own mapping at another address. */
 static inline pid_t fork_workers(struct heap *h, struct shared *s, int nr,
 			  enum mode mode, bool rude)
 {
@@ -486,10 +486,15 @@ static inline pid_t fork_workers(struct heap *h, struct shared *s, int nr,
 
 	if (!pid) {
 		struct worker w[4];
+		char *old = h->base;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		heap_detach(h);
+		CHILD_CHECK(mmap(old, PAGE, PROT_NONE, MAP_PRIVATE |
+				 MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+			    old);
 		CHILD_CHECK(!heap_attach(h));
+		CHILD_CHECK(h->base != old);
 		start_workers(w, nr, h, s, mode, rude);
 		_exit(join_workers(w, nr) ? 1 : 0);
 	}

@@ -28,12 +28,21 @@ FIXTURE_TEARDOWN(mutator)
 TEST_F(mutator, mapping)
 {
 	int ro = open(DEVICE, O_RDONLY);
+	struct goheap_info info;
 
 	ASSERT_GE(ro, 0);
+	ASSERT_EQ(0, gh_info(ro, &info));
 	/* One for each thread. */
 	EXPECT_EQ(MAP_FAILED, map_mutator(self->fd, MUTATOR_PAGES, false));
 	EXPECT_EQ(EBUSY, errno);
+	/* Who may not write is attached, and no more. */
+	ASSERT_NE(MAP_FAILED, mmap(NULL, info.address_space, PROT_READ,
+				   MAP_SHARED, ro, GOHEAP_MMAP_OBJECTS));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, MUTATOR_PAGES * PAGE, PROT_READ,
+				   MAP_SHARED, ro, GOHEAP_MMAP_MUTATOR));
+	EXPECT_EQ(EPERM, errno);
 	EXPECT_EQ(MAP_FAILED, map_mutator(ro, MUTATOR_PAGES, false));
+	EXPECT_EQ(EACCES, errno);
 	mutator_detach(&self->mut);
 	EXPECT_EQ(MAP_FAILED, map_mutator(self->fd, 1, false));
 	EXPECT_EQ(EINVAL, errno);
