@@ -3,7 +3,8 @@
  * Reading what a process holds: its roots, its registered ranges, its threads.
  *
  * If one thread of a process is a mutator, and not a precise one, all threads of
- * its thread group are read, those that have not used the heap yet included: a
+ * its thread group are read but precise ones, those that have not used the heap yet
+ * included: a
  * reference that is handed to a new thread is on that thread's stack from the
  * start, and who has handed it over may have dropped it before the new thread's
  * first call.
@@ -292,22 +293,18 @@ static bool started_since(const struct look *l, u64 time)
 	return false;
 }
 
-/* Read threads that are no mutators. */
-static int read_others(struct goheap_file *gf, struct goheap_attachment *att,
-		       struct gh_mark *m)
+/* Read those of a thread group that are no mutators. */
+static int read_group(struct goheap_file *gf, struct goheap_attachment *att,
+		      struct task_struct *leader, struct gh_mark *m)
 {
-	struct goheap_mutator *first;
 	u64 last = 0, now;
 	bool again = true;
 	struct look l;
 	int looks, err = 0;
 
-	if (list_empty(&att->threads))
-		return 0;
-	first = list_first_entry(&att->threads, struct goheap_mutator, reading);
 	for (looks = 0; again && !err && looks < GOHEAP_MAX_LOOKS; looks++) {
 		now = ktime_get_ns();
-		err = look_for_threads(gf, first->task, &l,
+		err = look_for_threads(gf, leader, &l,
 				       last > HIDDEN_NS ? last - HIDDEN_NS : 0);
 		if (err)
 			break;
@@ -317,8 +314,40 @@ static int read_others(struct goheap_file *gf, struct goheap_attachment *att,
 		last = now;
 	}
 	if (!err && !att->group)
-		att->group = get_task_pid(first->task, PIDTYPE_TGID);
+		att->group = get_task_pid(leader, PIDTYPE_TGID);
 	return err;
+}
+
+/* Is it the first of the mutators to be read that are in its thread group? */
+static bool first_of_group(const struct goheap_attachment *att,
+			   const struct goheap_mutator *mut)
+{
+	const struct goheap_mutator *other;
+
+	list_for_each_entry(other, &att->threads, reading)
+		if (other->task->signal == mut->task->signal)
+			return other == mut;
+	return false;
+}
+
+/*
+ * Read threads that are no mutators. Of those that share the memory, a thread group
+ * may have ended, or run another program, and its mutators still be there.
+ */
+static int read_others(struct goheap_file *gf, struct goheap_attachment *att,
+		       struct gh_mark *m)
+{
+	struct goheap_mutator *mut;
+	int err;
+
+	list_for_each_entry(mut, &att->threads, reading) {
+		if (!first_of_group(att, mut))
+			continue;
+		err = read_group(gf, att, mut->task, m);
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 /* The first range behind @addr that is of the kind. */

@@ -366,6 +366,45 @@ TEST_F(storm, vfork)
 	EXPECT_EQ(0, left(h));
 }
 
+static void *sleep_with_it(void *arg)
+{
+	struct holder *x = arg;
+	volatile goheap_ref local = ~x->hid;
+
+	say_ready(x);
+	sleep_until_done(x);
+	(void)local;
+	return NULL;
+}
+
+/* The first mutator of the memory is gone, and was of another process. */
+TEST_F(storm, vfork_first)
+{
+	struct heap *h = &self->heap;
+	struct holder x = { .h = h };
+	static char stack[64 * KIB];
+	struct mutator m;
+	pid_t pid;
+
+	pid = clone(in_vfork, stack + sizeof(stack),
+		    CLONE_VM | CLONE_VFORK | SIGCHLD, h);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(0, wait_for(pid));
+	ASSERT_EQ(0, mutator_attach(&m, self->fd, false));
+	x.hid = new_hidden(self->fd);
+	ASSERT_EQ(0, pipe(x.stop));
+	ASSERT_EQ(0, pthread_create(&x.thread, NULL, sleep_with_it, &x));
+	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	for (int i = 0; i < 3; i++) {
+		EXPECT_GE(10, survivors(h));
+		EXPECT_TRUE(alive(h, x.hid));
+	}
+	holder_stop(&x);
+	mutator_detach(&m);
+	EXPECT_EQ(0, left(h));
+}
+
 /* Processes that share memory are mutators as threads are. */
 static int make_in_clone(void *arg)
 {
