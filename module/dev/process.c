@@ -3,11 +3,10 @@
  * Reading what a process holds: its roots, its registered ranges, its threads.
  *
  * If one thread of a process is a mutator, and not a precise one, all threads of
- * its thread group are read but precise ones, those that have not used the heap yet
- * included: a
- * reference that is handed to a new thread is on that thread's stack from the
- * start, and who has handed it over may have dropped it before the new thread's
- * first call.
+ * its thread group are read but precise mutators, those that have not used the heap
+ * yet included: a reference that is handed to a new thread is on that thread's stack
+ * from the start, and who has handed it over may have dropped it before the new
+ * thread's first call.
  *
  * The process runs on. What it writes with the barrier - pinned handles, handle
  * stacks, variables - is read first, of all processes, and can be read at any

@@ -388,6 +388,37 @@ TEST_F(threads, precise)
 	mutator_detach(&m);
 }
 
+static void *hold_precise(void *arg)
+{
+	struct holder *x = arg;
+	struct mutator m;
+
+	x->error = mutator_attach(&m, x->h->fd, true);
+	x->hid = new_hidden(x->h->fd);
+	hold_asleep(x, ~x->hid);
+	mutator_detach(&m);
+	return NULL;
+}
+
+/* A precise mutator's is not looked at either if others' are. */
+TEST_F(threads, precise_beside_others)
+{
+	struct heap *h = &self->heap;
+	struct holder x = { .h = h };
+	struct mutator m;
+
+	ASSERT_EQ(0, mutator_attach(&m, self->fd, false));
+	ASSERT_EQ(0, pipe(x.stop));
+	ASSERT_EQ(0, pthread_create(&x.thread, NULL, hold_precise, &x));
+	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	ASSERT_EQ(0, x.error);
+	EXPECT_GE(10, survivors(h));
+	EXPECT_FALSE(alive(h, x.hid));
+	holder_stop(&x);
+	mutator_detach(&m);
+}
+
 static goheap_ref variables[16];
 
 TEST_F(threads, ranges)

@@ -97,9 +97,10 @@ typedef __u64 goheap_ref;
  * mutator: struct goheap_mutator_page, then 1 to 256 / GOHEAP_LEASES(page size)
  * pages of leases. EBUSY if the thread is one already, EPERM for a file that is
  * not open for writing. The registers and stacks of all threads of the process
- * are roots from now on, unless all its mutators are made by
- * GOHEAP_MMAP_MUTATOR_PRECISE. A child does not inherit
- * the mapping and is no mutator.
+ * are roots from now on. A child does not inherit the mapping and is no mutator.
+ *
+ * GOHEAP_MMAP_MUTATOR_PRECISE: the same, but the thread's registers and stack are
+ * no roots, whatever other threads are, and no others become roots by it.
  */
 #define GOHEAP_MMAP_STATUS		0x0000090000000000ULL
 #define GOHEAP_MMAP_MUTATOR		0x00000a0000000000ULL
