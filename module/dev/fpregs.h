@@ -16,6 +16,9 @@
 #define GOHEAP_FP_WORDS	(GOHEAP_FP_BYTES / 8)
 #define GOHEAP_FP_MASK	0xe7
 
+/* Of a signal frame without these; with what alignment takes. */
+#define GOHEAP_FRAME_BYTES	1024
+
 /* Where SSE's registers and the header end, and AVX's; which of them are used. */
 #define GOHEAP_FP_LEGACY	576
 #define GOHEAP_FP_AVX		832
@@ -41,6 +44,7 @@ static inline u32 goheap_fp_used(const u64 *words, u32 bytes)
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
+#include <asm/fsgsbase.h>
 
 #include "compat.h"
 
@@ -101,6 +105,22 @@ static inline u32 goheap_fp_copy(struct task_struct *task, bool running,
 	return goheap_fp_saved(task, words);
 }
 
+/* Room that a signal takes on a stack: the registers' part, and the others'. */
+static inline unsigned long goheap_frame_bytes(struct task_struct *task)
+{
+	const struct fpstate *fps = READ_ONCE(goheap_fpu(task)->fpstate);
+
+	return GOHEAP_FRAME_BYTES + READ_ONCE(fps->user_size);
+}
+
+/* Where its thread-local variables are, as @goheap_fp_copy() is called. */
+static inline unsigned long goheap_tls(struct task_struct *task,
+				       const struct pt_regs *regs,
+				       bool running)
+{
+	return running ? x86_fsbase_read_cpu() : READ_ONCE(task->thread.fsbase);
+}
+
 #else /* CONFIG_UML */
 
 /*
@@ -117,7 +137,7 @@ static inline u32 goheap_fp_size(void)
 		asm volatile("cpuid" : "+a" (a), "=b" (b), "+c" (c), "=d" (d));
 		WRITE_ONCE(size, b);
 	}
-	return min_t(u32, b, GOHEAP_FP_BYTES);
+	return b;
 }
 
 /* User-mode Linux saves them with the others whenever it takes over. */
@@ -131,7 +151,7 @@ static inline u32 goheap_fp_copy(struct task_struct *task, bool running,
 {
 	/* They are part of the task, which the caller has a reference to. */
 	const void *regs = task_pt_regs(task)->regs.fp;
-	u32 bytes = goheap_fp_size();
+	u32 bytes = min_t(u32, goheap_fp_size(), GOHEAP_FP_BYTES);
 
 	if (bytes < GOHEAP_FP_LEGACY)
 		return 0;
@@ -140,6 +160,18 @@ static inline u32 goheap_fp_copy(struct task_struct *task, bool running,
 	memcpy((void *)words + GOHEAP_FP_LEGACY, regs + GOHEAP_FP_LEGACY,
 	       bytes - GOHEAP_FP_LEGACY);
 	return bytes / 8;
+}
+
+static inline unsigned long goheap_frame_bytes(struct task_struct *task)
+{
+	return GOHEAP_FRAME_BYTES + goheap_fp_size();
+}
+
+static inline unsigned long goheap_tls(struct task_struct *task,
+				       const struct pt_regs *regs,
+				       bool running)
+{
+	return regs->regs.gp[HOST_FS_BASE];
 }
 
 #endif
@@ -155,6 +187,19 @@ static inline bool goheap_fp_moving(struct task_struct *task)
 
 static inline u32 goheap_fp_copy(struct task_struct *task, bool running,
 				 u64 *words)
+{
+	return 0;
+}
+
+/* Enough for most. */
+static inline unsigned long goheap_frame_bytes(struct task_struct *task)
+{
+	return 8192;
+}
+
+static inline unsigned long goheap_tls(struct task_struct *task,
+				       const struct pt_regs *regs,
+				       bool running)
 {
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a collector has to wait for in a process: where a mapping lies, and pages
- * that another program fills.
+ * What a collector has to wait for in a process: where a mapping lies, which of its
+ * pages exist, and pages that another program fills.
  *
  * That takes the mmap lock, and a collector must not wait for it without end: who
  * holds it may wait for the collector, or for a program that serves a page. To
@@ -20,6 +20,8 @@
  * the kernel's, which takes it for the time of that work only.
  */
 #include <linux/completion.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/refcount.h>
 #include <linux/sched/mm.h>
@@ -29,10 +31,15 @@
 #include <linux/userfaultfd_k.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "mapping.h"
 #include "thread.h"
 
 #define PATIENCE	(10 * HZ)
+#define BATCH_PAGES	16
+
+/* A stack that grows may have done so by the time it is read. */
+#define GROWTH		(64UL << 10)
 
 static struct workqueue_struct *goheap_mapping_queue;
 
@@ -43,8 +50,8 @@ static struct workqueue_struct *goheap_mapping_queue;
  * @ref: one for each side
  * @mm: the process, with a reference of the work item's
  * @addr: address that is looked for
- * @lo: out: start of the mapping that it is in
- * @hi: out: its end; 0 if there is none
+ * @below: pages that far below it are looked for
+ * @map: out: the mapping that it is in
  */
 struct lookup {
 	struct work_struct work;
@@ -52,18 +59,91 @@ struct lookup {
 	refcount_t ref;
 	struct mm_struct *mm;
 	unsigned long addr;
-	unsigned long lo;
-	unsigned long hi;
+	unsigned long below;
+	struct goheap_mapping map;
 };
 
-static void find(struct mm_struct *mm, unsigned long addr, unsigned long *lo,
-		 unsigned long *hi)
+/* Is it the kernel alone that fills the pages of a mapping? */
+static bool filled_by_kernel(const struct vm_area_struct *vma)
+{
+	const struct super_block *sb;
+
+	if (!goheap_vma_memory(vma))
+		return false;
+	if (!vma->vm_file || !vma->vm_ops)
+		return true;
+	if (!S_ISREG(file_inode(vma->vm_file)->i_mode))
+		return false;
+	sb = file_inode(vma->vm_file)->i_sb;
+	switch (sb->s_magic) {
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case HUGETLBFS_MAGIC:
+		return true;
+	case FUSE_SUPER_MAGIC:
+		return false;
+	default:
+		return sb->s_type->fs_flags & FS_REQUIRES_DEV;
+	}
+}
+
+/**
+ * goheap_mapping_bring_in() - have pages of a mapping brought in
+ * @vma: mapping
+ * @addr: the first one
+ * @end: behind the last one
+ *
+ * Context: may sleep, but not for whoever serves a fault; mmap lock held.
+ * Return: how many from @addr on are there, 0 if the first is on its way, or
+ * -EFAULT if that does not exist.
+ */
+long goheap_mapping_bring_in(struct vm_area_struct *vma, unsigned long addr,
+			     unsigned long end)
+{
+	unsigned long want = min((min(end, vma->vm_end) - addr) / PAGE_SIZE,
+				 (unsigned long)BATCH_PAGES);
+	struct page *pages[BATCH_PAGES];
+	unsigned int flags = FOLL_NOWAIT;
+	long n, i;
+
+	lockdep_assert_held(&vma->vm_mm->mmap_lock);
+	if (!filled_by_kernel(vma))
+		flags = FOLL_NOFAULT;
+	else if (!userfaultfd_missing(vma))
+		flags |= FOLL_DUMP;
+	n = goheap_get_user_pages(vma->vm_mm, addr, want, flags, pages);
+	for (i = 0; i < n; i++)
+		put_page(pages[i]);
+	if (n >= 0)
+		return n;
+	return n == -EFAULT || n == -EHWPOISON ? -EFAULT : 0;
+}
+
+/* The first page from @addr on that exists. */
+static unsigned long first_used(struct vm_area_struct *vma, unsigned long addr)
+{
+	while (addr < vma->vm_end &&
+	       goheap_mapping_bring_in(vma, addr, addr + PAGE_SIZE) < 0)
+		addr += PAGE_SIZE;
+	return addr;
+}
+
+static void find(struct mm_struct *mm, unsigned long addr, unsigned long below,
+		 struct goheap_mapping *map)
 {
 	struct vm_area_struct *vma = find_vma(mm, addr);
-	bool found = vma && vma->vm_start <= addr && goheap_vma_memory(vma);
 
-	*lo = found ? vma->vm_start : 0;
-	*hi = found ? vma->vm_end : 0;
+	memset(map, 0, sizeof(*map));
+	if (!vma || vma->vm_start > addr || !goheap_vma_memory(vma))
+		return;
+	map->lo = vma->vm_start;
+	map->hi = vma->vm_end;
+	if (vma->vm_flags & VM_GROWSDOWN)
+		map->lo -= min(map->lo, GROWTH);
+	if (below)
+		map->used = first_used(vma, max(vma->vm_start,
+						round_down(addr - min(addr, below),
+							   PAGE_SIZE)));
 }
 
 static void put(struct lookup *l)
@@ -77,7 +157,7 @@ static void look_up(struct work_struct *work)
 	struct lookup *l = container_of(work, struct lookup, work);
 
 	mmap_read_lock(l->mm);
-	find(l->mm, l->addr, &l->lo, &l->hi);
+	find(l->mm, l->addr, l->below, &l->map);
 	mmap_read_unlock(l->mm);
 	mmput_async(l->mm);
 	complete(&l->done);
@@ -86,7 +166,7 @@ static void look_up(struct work_struct *work)
 
 /* Wait until it has been this look-up's turn. */
 static int find_in_turn(struct mm_struct *mm, unsigned long addr,
-			unsigned long *lo, unsigned long *hi)
+			unsigned long below, struct goheap_mapping *map)
 {
 	struct lookup *l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
 	int err = 0;
@@ -99,13 +179,12 @@ static int find_in_turn(struct mm_struct *mm, unsigned long addr,
 	mmget(mm);
 	l->mm = mm;
 	l->addr = addr;
+	l->below = below;
 	queue_work(goheap_mapping_queue, &l->work);
-	if (wait_for_completion_timeout(&l->done, PATIENCE)) {
-		*lo = l->lo;
-		*hi = l->hi;
-	} else {
+	if (wait_for_completion_timeout(&l->done, PATIENCE))
+		*map = l->map;
+	else
 		err = -EBUSY;
-	}
 	put(l);
 	return err;
 }
@@ -114,18 +193,18 @@ static int find_in_turn(struct mm_struct *mm, unsigned long addr,
  * goheap_mapping_find() - find the mapping that an address is in
  * @mm: process, with a reference
  * @addr: any address
- * @lo: out: start of a mapping in which a stack may be, see goheap_vma_memory()
- * @hi: out: its end; 0 if there is none
+ * @below: look for pages that exist from so many bytes below it on; 0 for not
+ * @map: out: a mapping in which a stack may be, see goheap_vma_memory()
  *
  * Context: sleeps, up to ten seconds; the mmap lock not held.
- * Return: 0; -EBUSY if the mmap lock could not be had, or -ENOMEM: neither is set.
+ * Return: 0; -EBUSY if the mmap lock could not be had, or -ENOMEM: @map is not set.
  */
 int goheap_mapping_find(struct mm_struct *mm, unsigned long addr,
-			unsigned long *lo, unsigned long *hi)
+			unsigned long below, struct goheap_mapping *map)
 {
 	if (!mmap_read_trylock(mm))
-		return find_in_turn(mm, addr, lo, hi);
-	find(mm, addr, lo, hi);
+		return find_in_turn(mm, addr, below, map);
+	find(mm, addr, below, map);
 	mmap_read_unlock(mm);
 	return 0;
 }

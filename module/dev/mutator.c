@@ -293,13 +293,34 @@ static const struct vm_operations_struct mutator_vm_ops = {
 	.fault = mutator_fault,
 };
 
-/* The mapping that the thread's stack lies in; nothing if it is elsewhere. */
+/*
+ * Is current on a stack that is not its first one? It may make its first call in a
+ * coroutine.
+ */
+static bool on_other_stack(struct goheap_file *gf, unsigned long sp)
+{
+	struct goheap_attachment *att = goheap_attachment_get(gf);
+	const struct goheap_memory *range;
+	bool on;
+
+	if (!att)
+		return false;
+	mutex_lock(&att->lock);
+	range = goheap_ranges_find(&att->ranges, sp);
+	on = range && range->stack;
+	mutex_unlock(&att->lock);
+	goheap_attachment_put(att);
+	return on || on_sig_stack(sp);
+}
+
+/* The mapping that the thread's first stack lies in; nothing if it is elsewhere. */
 static void find_stack(struct goheap_mutator *mut)
 {
 	unsigned long sp = user_stack_pointer(task_pt_regs(current));
 	struct vm_area_struct *vma = find_vma(current->mm, sp);
 
-	if (!vma || vma->vm_start > sp || !goheap_vma_memory(vma))
+	if (!vma || vma->vm_start > sp || !goheap_vma_memory(vma) ||
+	    on_other_stack(mut->gf, sp))
 		return;
 	mut->stack_at = sp;
 	mut->stack_hi = vma->vm_end;

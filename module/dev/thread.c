@@ -21,13 +21,27 @@
  *
  * What is copied is struct pt_regs, the vector registers (memcpy() carries
  * references there), and the stack from 128 bytes below the stack pointer, which
- * the ABI lets a leaf function use, to its end. The end is that of the mapping
- * the thread's first stack was in, or of a registered range, or of the alternate
- * signal stack, or of whatever mapping the stack pointer points into. If it is
- * not the first stack, all of that is read as well, since a signal handler or
- * coroutine has a caller there. A stack pointer that leads nowhere costs the
- * thread its roots on stacks that nobody knows of, and nothing else; of a stack
- * that nobody has registered, in a large mapping, UNKNOWN_MAX bytes are read.
+ * the ABI lets a leaf function use, to its end. The stack is a registered range,
+ * or the alternate signal stack, or else the mapping the stack pointer points
+ * into. If it is not the thread's first stack, that one is copied as well, at the
+ * same moment, since a signal handler or coroutine has a caller there, and
+ * references go from one to the other. Nobody knows how deep it is, so all of its
+ * pages that exist are taken, and it is looked afterwards whether there were more.
+ *
+ * Where the first stack is, a mutator has noted. That of another thread is where
+ * the process began, and for those made later where their thread-local variables
+ * are, which C libraries put at the upper end of a thread's stack.
+ *
+ * A signal moves registers to a frame on the stack and back in an order in which
+ * for a moment some of them are nowhere else, and the stack pointer does not lead
+ * there. Unless the thread sleeps in a system call, where that cannot be, what is
+ * below the stack pointer is copied as well, as far as such a frame may reach, and
+ * the upper end of the alternate signal stack, where its frame is.
+ *
+ * A stack pointer that leads nowhere costs the thread its roots on stacks that
+ * nobody knows of, and nothing else. UNKNOWN_MAX bytes of a stack in a large
+ * mapping are copied. What is beyond them on a first stack is read after that, in
+ * pieces, like variables, and has to be written like variables.
  *
  * The copy is made in one piece even of a deep stack, because frames far from
  * the stack pointer can change through pointers at any time. Interrupts are off
@@ -65,15 +79,16 @@
 #include "gh_heap.h"
 
 #include <linux/delay.h>
-#include <linux/fs.h>
 #include <linux/kthread.h>
-#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/ptrace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task_stack.h>
 #include <linux/uaccess.h>
 #include <linux/userfaultfd_k.h>
+
+#include <asm/syscall.h>
+#include <asm/unistd.h>
 
 #include "attach.h"
 #include "compat.h"
@@ -89,13 +104,16 @@
 #define LONG_PATIENCE	(10 * NSEC_PER_SEC)
 #define FREE_TRIES	4	/* of one reading, if none of them waits */
 #define MIN_TRIES	20	/* before a process is given up */
-#define BATCH_PAGES	16
 
 /* A stack pointer that is so close to a stack's end is on it. */
 #define STACK_GUESS	(64UL << 10)
 
 /* What lies farther above a stack pointer on an unknown stack is not its. */
 #define UNKNOWN_MAX	(48UL << 20)
+
+/* Of a first stack that the thread is not on, from an address in it. */
+#define FIRST_BELOW	(32UL << 20)
+#define FIRST_ABOVE	(8UL << 20)
 
 /* Longest piece of a range that is copied at once. */
 #define RANGE_STEP	BUFFER_MIN
@@ -109,6 +127,38 @@ enum {
 	GONE,		/* the thread is of another process, or of none */
 };
 
+/* What is copied besides registers. */
+enum {
+	HERE,		/* the stack that the thread is on */
+	FIRST,		/* its first stack, if that is another one */
+	FRAME,		/* the alternate signal stack's upper end */
+	NR_PIECES
+};
+
+/**
+ * struct piece - memory that is copied
+ * @from: first address, a multiple of 8
+ * @end: behind the last one, likewise
+ * @absent: pages that could not be copied
+ * @first: the first of them
+ * @last: the last of them
+ * @holes: so many pages of those between @hole and @last_hole do not exist
+ * @hole: first page that has been looked for
+ * @last_hole: the last one
+ * @ask: a page that a userfaultfd stands for, and that is missing; 0 for none
+ */
+struct piece {
+	unsigned long from;
+	unsigned long end;
+	unsigned long absent;
+	unsigned long first;
+	unsigned long last;
+	unsigned long holes;
+	unsigned long hole;
+	unsigned long last_hole;
+	unsigned long ask;
+};
+
 /**
  * struct goheap_copy - what a thread held at one moment
  * @gf: the heap's file
@@ -120,19 +170,21 @@ enum {
  * @least: fewest pages that have been absent at a try of this reading
  * @lock_ns: how long the mmap lock has been waited for
  * @task: the thread
+ * @at: an address in its first stack, 0 if it has not noted one
  * @regs: its user registers
  * @fp: its vector registers
  * @fp_words: how many words of them
- * @sp: first address of the stack to be copied
- * @lo: lowest address of the stack
+ * @tls: its thread-local variables, 0 if that is not known
+ * @sas_start: its alternate signal stack
+ * @sas_bytes: bytes of that
+ * @lo: lowest address of the stack that it is on
  * @hi: its end; 0 if there is none where @nowhere leads to
+ * @guessed: @lo is no more than a guess
+ * @known: somebody has told @lo and @hi
  * @nowhere: a stack pointer
- * @absent: pages that could not be copied
- * @first: the first of them
- * @last: the last of them
- * @holes: so many pages of those between @from and @to do not exist
- * @from: first page that has been looked for
- * @to: the last one
+ * @used: lowest page of its first stack that exists, if it is not on that
+ * @piece: what is copied
+ * @rest: parts of the first stack that are not
  * @result: 0 or one of the above
  * @buffer: where the stack goes
  * @size: bytes of @buffer
@@ -149,19 +201,21 @@ struct goheap_copy {
 	unsigned long least;
 	u64 lock_ns;
 	struct task_struct *task;
+	unsigned long at;
 	struct pt_regs regs;
 	u32 fp_words;
 	u64 fp[GOHEAP_FP_WORDS] __aligned(64);
-	unsigned long sp;
+	unsigned long tls;
+	unsigned long sas_start;
+	unsigned long sas_bytes;
 	unsigned long lo;
 	unsigned long hi;
+	bool guessed;
+	bool known;
 	unsigned long nowhere;
-	unsigned long absent;
-	unsigned long first;
-	unsigned long last;
-	unsigned long holes;
-	unsigned long from;
-	unsigned long to;
+	unsigned long used;
+	struct piece piece[NR_PIECES];
+	struct piece rest[2];
 	int result;
 	void *buffer;
 	size_t size;
@@ -205,7 +259,7 @@ static void begin_reading(struct goheap_copy *c)
 	c->vain_ns = 0;
 	c->vain = 0;
 	c->least = ULONG_MAX;
-	c->holes = 0;
+	memset(c->piece, 0, sizeof(c->piece));
 }
 
 /**
@@ -233,6 +287,16 @@ void goheap_copy_done(struct goheap_copy *c)
 	goheap_mapping_ask_end(&c->ask);
 }
 
+static unsigned long nr_absent(const struct goheap_copy *c)
+{
+	unsigned long sum = 0;
+	int i;
+
+	for (i = 0; i < NR_PIECES; i++)
+		sum += c->piece[i].absent;
+	return sum;
+}
+
 /* The nth try, begun at @since, was in vain. Is the process to be given up? */
 static bool out_of_patience(struct goheap_copy *c, u32 nth, int why, u64 since)
 {
@@ -246,8 +310,8 @@ static bool out_of_patience(struct goheap_copy *c, u32 nth, int why, u64 since)
 		return false;
 	if (!why && nth <= FREE_TRIES)
 		return false;
-	if (why == -EAGAIN && c->absent < c->least) {
-		c->least = c->absent;
+	if (why == -EAGAIN && nr_absent(c) < c->least) {
+		c->least = nr_absent(c);
 		c->vain_ns = 0;
 		c->vain = 0;
 	}
@@ -284,34 +348,113 @@ bool goheap_copy_again(struct goheap_copy *c, u32 nth, int why, u64 *since)
 
 /*
  * Copy user memory of the current address space; pages that are not present
- * are noted and read as zero. @to is at most TASK_SIZE_MAX. May run with
+ * are noted and read as zero. It ends at TASK_SIZE_MAX at most. May run with
  * interrupts disabled.
  */
-static void copy_pages(struct goheap_copy *c, unsigned long from,
-		       unsigned long to)
+static void copy_piece(struct piece *p, void *to)
 {
 	unsigned long addr, next;
 
-	c->absent = 0;
-	for (addr = from; addr < to; addr = next) {
-		void *dst = c->buffer + (addr - from);
+	p->absent = 0;
+	for (addr = p->from; addr < p->end; addr = next) {
+		void *dst = to + (addr - p->from);
 
-		next = min((addr | ~PAGE_MASK) + 1, to);
+		next = min((addr | ~PAGE_MASK) + 1, p->end);
 		if (!copy_from_user_nofault(dst, (void __user *)addr,
 					    next - addr))
 			continue;
 		memset(dst, 0, next - addr);
-		if (!c->absent++)
-			c->first = addr & PAGE_MASK;
-		c->last = addr & PAGE_MASK;
+		if (!p->absent++)
+			p->first = addr & PAGE_MASK;
+		p->last = addr & PAGE_MASK;
 	}
 }
 
 /* Has all been copied but what does not exist? */
-static bool copied_all(const struct goheap_copy *c)
+static bool copied_all(const struct piece *p)
 {
-	return !c->absent || (c->absent <= c->holes && c->first == c->from &&
-			      c->last == c->to);
+	return !p->absent || (p->absent <= p->holes && p->first == p->hole &&
+			      p->last == p->last_hole);
+}
+
+static unsigned long bytes_to_copy(const struct goheap_copy *c)
+{
+	unsigned long sum = 0;
+	int i;
+
+	for (i = 0; i < NR_PIECES; i++)
+		sum += c->piece[i].end - c->piece[i].from;
+	return sum;
+}
+
+/*
+ * A piece of whole words of what is between two addresses. The last word that a
+ * program could have is left out: User-mode Linux does not let it be copied.
+ */
+static void set_piece(struct piece *p, unsigned long from, unsigned long end)
+{
+	p->end = round_down(min(end, TASK_SIZE_MAX - 1), sizeof(u64));
+	p->from = min(round_up(from, sizeof(u64)), p->end);
+}
+
+/* Is it on the alternate signal stack? A program may say that to be anywhere. */
+static bool on_signal_stack(const struct goheap_copy *c, unsigned long sp)
+{
+	return c->sas_start < TASK_SIZE_MAX &&
+	       c->sas_bytes <= TASK_SIZE_MAX - c->sas_start &&
+	       sp >= c->sas_start && sp - c->sas_start < c->sas_bytes;
+}
+
+/*
+ * Bytes of a signal frame that the thread's registers may be on their way to, or
+ * from; 0 if it sleeps in a system call, since a signal's frame is written after
+ * that and its registers taken from it before.
+ */
+static unsigned long frame_bytes(struct goheap_copy *c, bool running)
+{
+	int nr = syscall_get_nr(c->task, &c->regs);
+
+	if (!running && READ_ONCE(c->task->__state) != TASK_RUNNING &&
+	    nr >= 0 && nr != __NR_rt_sigreturn)
+		return 0;
+	return goheap_frame_bytes(c->task);
+}
+
+/* Set the pieces of the stack it is on; false if that is not the one. */
+static bool place_pieces(struct goheap_copy *c, unsigned long frame)
+{
+	unsigned long sp = user_stack_pointer(&c->regs);
+	unsigned long from = sp - min(sp, RED_ZONE + frame);
+	unsigned long top = c->sas_start + c->sas_bytes;
+
+	set_piece(&c->piece[HERE], 0, 0);
+	set_piece(&c->piece[FRAME], 0, 0);
+	if (frame && c->sas_bytes && on_signal_stack(c, top - 1) &&
+	    !on_signal_stack(c, sp))
+		set_piece(&c->piece[FRAME],
+			  top - min(c->sas_bytes, frame), top);
+	if (!c->hi)
+		return sp == c->nowhere;
+	if (sp < c->lo || sp >= c->hi || (c->guessed && from < c->lo))
+		return false;
+	from = max(round_down(from, sizeof(u64)), c->lo);
+	set_piece(&c->piece[HERE], from, c->hi);
+	return true;
+}
+
+static void copy_pieces(struct goheap_copy *c)
+{
+	void *to = c->buffer;
+	int i;
+
+	for (i = 0; i < NR_PIECES; i++) {
+		struct piece *p = &c->piece[i];
+
+		copy_piece(p, to);
+		to += p->end - p->from;
+		if (!copied_all(p))
+			c->result = ABSENT;
+	}
 }
 
 /*
@@ -320,8 +463,6 @@ static bool copied_all(const struct goheap_copy *c)
  */
 static void copy_state(struct goheap_copy *c, bool running)
 {
-	unsigned long sp;
-
 	c->result = MOVED;
 	if (copy_from_kernel_nofault(&c->regs, task_pt_regs(c->task),
 				     sizeof(c->regs)))
@@ -329,23 +470,17 @@ static void copy_state(struct goheap_copy *c, bool running)
 	if (running && goheap_fp_moving(c->task))
 		return;
 	c->fp_words = goheap_fp_copy(c->task, running, c->fp);
-	sp = user_stack_pointer(&c->regs);
-	c->sp = round_down(sp - min(sp, RED_ZONE), sizeof(u64));
+	c->tls = goheap_tls(c->task, &c->regs, running);
+	c->sas_start = READ_ONCE(c->task->sas_ss_sp);
+	c->sas_bytes = READ_ONCE(c->task->sas_ss_size);
 	c->result = 0;
-	if (!c->hi) {
-		/* By now it may be on a stack again. */
-		if (sp != c->nowhere)
-			c->result = OUTSIDE;
-		return;
-	}
-	if (sp < c->lo || sp >= c->hi)
+	/* By now it may be on another stack, where there was none as well. */
+	if (!place_pieces(c, frame_bytes(c, running)))
 		c->result = OUTSIDE;
-	else if (c->hi - c->sp > c->size)
+	else if (bytes_to_copy(c) > c->size)
 		c->result = TOO_LONG;
 	else
-		copy_pages(c, c->sp, c->hi);
-	if (!c->result && !copied_all(c))
-		c->result = ABSENT;
+		copy_pieces(c);
 }
 
 /* In the interrupt on the thread's CPU. */
@@ -407,21 +542,7 @@ static int try_copy(struct goheap_copy *c)
 	return c->result;
 }
 
-/* Is it on the alternate signal stack? A program may say that to be anywhere. */
-static bool on_signal_stack(struct goheap_copy *c, unsigned long sp)
-{
-	unsigned long start = READ_ONCE(c->task->sas_ss_sp);
-	unsigned long size = READ_ONCE(c->task->sas_ss_size);
-
-	if (start >= TASK_SIZE_MAX || size > TASK_SIZE_MAX - start ||
-	    sp < start || sp - start >= size)
-		return false;
-	c->lo = start;
-	c->hi = start + size;
-	return true;
-}
-
-/* Is it on a stack that the program has registered? */
+/* Is it on a stack that the program has registered? Then note that one. */
 static bool on_range(struct goheap_copy *c, struct goheap_attachment *att,
 		     unsigned long sp)
 {
@@ -439,29 +560,159 @@ static bool on_range(struct goheap_copy *c, struct goheap_attachment *att,
 	return on;
 }
 
+/* Is it on a stack whose bounds somebody has told? Then note them. */
+static bool on_known_stack(struct goheap_copy *c, struct goheap_attachment *att)
+{
+	unsigned long sp = user_stack_pointer(&c->regs);
+
+	if (on_range(c, att, sp))
+		return true;
+	if (!on_signal_stack(c, sp))
+		return false;
+	c->lo = c->sas_start;
+	c->hi = c->sas_start + c->sas_bytes;
+	return true;
+}
+
+static bool within(unsigned long addr, unsigned long lo, unsigned long hi)
+{
+	return lo <= addr && addr < hi;
+}
+
+/* An address in the thread's first stack; may be 0. */
+static unsigned long first_at(const struct goheap_copy *c)
+{
+	if (c->at)
+		return c->at;
+	return thread_group_leader(c->task) ? c->mm->start_stack : c->tls;
+}
+
+/*
+ * Is a mapping that of the thread's first stack? The thread-local variables of the
+ * first thread of a program are somewhere else, but that of a fork may be on the
+ * stack of any thread.
+ */
+static bool is_first(const struct goheap_copy *c, unsigned long lo,
+		     unsigned long hi)
+{
+	if (c->at)
+		return within(c->at, lo, hi);
+	if (within(c->mm->start_stack, lo, hi))
+		return true;
+	return within(c->tls, lo, hi) && (!thread_group_leader(c->task) ||
+					  c->task->flags & PF_FORKNOEXEC);
+}
+
+/*
+ * The end of a first stack, in a mapping that other memory may be part of. A stack
+ * has no frames behind its thread-local variables.
+ */
+static unsigned long first_end(const struct goheap_copy *c, unsigned long at,
+			       const struct goheap_mapping *map)
+{
+	if (within(c->mm->start_stack, map->lo, map->hi) ||
+	    !within(c->tls, at, map->hi))
+		return map->hi;
+	return round_up(c->tls, PAGE_SIZE);
+}
+
+/* Find the first stack of a thread that is on another one. */
+static int find_first(struct goheap_copy *c)
+{
+	struct piece *p = &c->piece[FIRST];
+	unsigned long at = first_at(c), end;
+	struct goheap_mapping map;
+	int err;
+
+	if (!at)
+		return 0;
+	err = goheap_mapping_find(c->mm, at, FIRST_BELOW, &map);
+	if (err || !map.hi)
+		return err;
+	c->used = map.used;
+	end = first_end(c, at, &map);
+	set_piece(p, map.used, min(end, round_down(at, PAGE_SIZE) + FIRST_ABOVE));
+	set_piece(&c->rest[0], p->end, end);
+	if (at > FIRST_BELOW)
+		set_piece(&c->rest[1], map.lo,
+			  max(map.lo, round_down(at - FIRST_BELOW, PAGE_SIZE)));
+	return 0;
+}
+
+/* Find the mapping that the thread's stack pointer points into. */
+static int find_mapping(struct goheap_copy *c)
+{
+	unsigned long sp = user_stack_pointer(&c->regs), end, room;
+	struct goheap_mapping map;
+	bool first;
+	int err;
+
+	err = goheap_mapping_find(c->mm, sp, 0, &map);
+	if (err)
+		return err;
+	first = is_first(c, map.lo, map.hi);
+	if (!first) {
+		err = find_first(c);
+		if (err)
+			return err;
+	}
+	c->nowhere = sp;
+	c->lo = map.lo;
+	end = first ? first_end(c, sp, &map) : map.hi;
+	room = UNKNOWN_MAX - bytes_to_copy(c);
+	c->hi = min(end, round_down(sp, PAGE_SIZE) + room);
+	/* If its end is not known, it may be other memory that is beyond. */
+	if (first && (end < map.hi || first_at(c) >= c->hi))
+		set_piece(&c->rest[0], c->hi, end);
+	return 0;
+}
+
 /* Find the stack that the thread is on: c->lo and c->hi, both 0 for none. */
 static int find_stack(struct goheap_copy *c, struct goheap_attachment *att)
 {
-	unsigned long sp = user_stack_pointer(&c->regs);
 	u64 since = ktime_get_ns();
 	int err;
 
-	if (on_range(c, att, sp))
-		return 0;
-	if (on_signal_stack(c, sp))
-		return 0;
-	err = goheap_mapping_find(att->mm, sp, &c->lo, &c->hi);
+	c->guessed = false;
+	memset(c->piece, 0, sizeof(c->piece));
+	memset(c->rest, 0, sizeof(c->rest));
+	c->known = on_known_stack(c, att);
+	err = c->known ? find_first(c) : find_mapping(c);
 	c->lock_ns += ktime_get_ns() - since;
-	if (err)
-		return err;
-	c->nowhere = sp;
-	c->hi = min(c->hi, round_down(sp, PAGE_SIZE) + UNKNOWN_MAX);
-	return 0;
+	/* Without knowing where its first stack is, no stack is right. */
+	if (err) {
+		c->lo = 1;
+		c->hi = 1;
+	}
+	return err;
+}
+
+/*
+ * Was the thread on another stack when it was copied, one that lies in the middle of
+ * that in which its stack pointer was?
+ */
+static bool elsewhere(struct goheap_copy *c, struct goheap_attachment *att)
+{
+	unsigned long lo = c->lo, hi = c->hi;
+
+	return on_known_stack(c, att) &&
+	       (!c->known || c->lo != lo || c->hi != hi);
+}
+
+/* Had its first stack, which it was not on, become deeper when it was copied? */
+static bool deeper(struct goheap_copy *c)
+{
+	struct goheap_mapping map;
+
+	if (!c->piece[FIRST].end)
+		return false;
+	return goheap_mapping_find(c->mm, first_at(c), FIRST_BELOW, &map) ||
+	       (map.hi && map.used < c->used);
 }
 
 static int grow_buffer(struct goheap_copy *c)
 {
-	size_t size = roundup_pow_of_two(c->hi - c->sp + PAGE_SIZE);
+	size_t size = roundup_pow_of_two(bytes_to_copy(c) + PAGE_SIZE);
 	void *buffer;
 
 	if (size > BUFFER_MAX)
@@ -476,96 +727,60 @@ static int grow_buffer(struct goheap_copy *c)
 	return 0;
 }
 
-/* Is it the kernel alone that fills the pages of a mapping? */
-static bool filled_by_kernel(const struct vm_area_struct *vma)
-{
-	const struct super_block *sb;
-
-	if (!goheap_vma_memory(vma))
-		return false;
-	if (!vma->vm_file || !vma->vm_ops)
-		return true;
-	if (!S_ISREG(file_inode(vma->vm_file)->i_mode))
-		return false;
-	sb = file_inode(vma->vm_file)->i_sb;
-	switch (sb->s_magic) {
-	case TMPFS_MAGIC:
-	case RAMFS_MAGIC:
-	case HUGETLBFS_MAGIC:
-		return true;
-	case FUSE_SUPER_MAGIC:
-		return false;
-	default:
-		return sb->s_type->fs_flags & FS_REQUIRES_DEV;
-	}
-}
-
-/*
- * Bring in the page at @addr of a mapping and what follows, up to @end. Returns
- * how many, 0 if one is on its way, or -EFAULT if it does not exist.
- */
-static long bring_in_some(struct mm_struct *mm, struct vm_area_struct *vma,
-			  unsigned long addr, unsigned long end)
-{
-	unsigned long want = min((end - addr) / PAGE_SIZE,
-				 (unsigned long)BATCH_PAGES);
-	struct page *pages[BATCH_PAGES];
-	unsigned int flags = FOLL_NOWAIT;
-	long n, i;
-
-	if (!filled_by_kernel(vma))
-		flags = FOLL_NOFAULT;
-	else if (!userfaultfd_missing(vma))
-		flags |= FOLL_DUMP;
-	n = goheap_get_user_pages(mm, addr, want, flags, pages);
-	for (i = 0; i < n; i++)
-		put_page(pages[i]);
-	if (n >= 0)
-		return n;
-	return n == -EFAULT || n == -EHWPOISON ? -EFAULT : 0;
-}
-
 /*
  * Have absent pages brought in, and count those that do not exist. Returns
- * -EAGAIN as long as one is on its way, -EBUSY without the mmap lock.
+ * -EAGAIN as long as one is on its way. The mmap lock is held.
  */
-static int bring_in(struct goheap_copy *c, struct mm_struct *mm)
+static int bring_in_piece(struct piece *p, struct mm_struct *mm)
 {
-	unsigned long addr = c->first, end = c->last + PAGE_SIZE, ask = 0;
+	unsigned long addr = p->first, end = p->last + PAGE_SIZE;
 	struct vm_area_struct *vma;
 	int err = 0;
 
-	c->holes = 0;
-	c->from = c->first;
-	c->to = c->last;
-	if (!mmap_read_trylock(mm))
-		return -EBUSY;
+	p->holes = 0;
+	p->hole = p->first;
+	p->last_hole = p->last;
+	p->ask = 0;
 	while (addr < end) {
 		unsigned long next = end;
 		long n = -EFAULT;
 
 		vma = find_vma(mm, addr);
 		if (vma && vma->vm_start <= addr) {
-			n = bring_in_some(mm, vma, addr,
-					  min(end, vma->vm_end));
+			n = goheap_mapping_bring_in(vma, addr, end);
 			next = addr + max(n, 1L) * PAGE_SIZE;
 		} else if (vma) {
 			next = min(end, vma->vm_start);
 		}
 		if (n < 0)
-			c->holes += (next - addr) / PAGE_SIZE;
+			p->holes += (next - addr) / PAGE_SIZE;
 		else if (!n)
 			err = -EAGAIN;
-		if (!n && !ask && userfaultfd_armed(vma))
-			ask = addr;
+		if (!n && !p->ask && userfaultfd_armed(vma))
+			p->ask = addr;
 		addr = next;
 	}
-	mmap_read_unlock(mm);
-	if (ask)
-		goheap_mapping_ask(&c->ask, mm, ask, end);
 	/* As long as one is missing that exists, no number of holes is right. */
 	if (err)
-		c->holes = 0;
+		p->holes = 0;
+	return err;
+}
+
+/* The same for all pieces; -EBUSY without the mmap lock. */
+static int bring_in(struct goheap_copy *c)
+{
+	int i, err = 0;
+
+	if (!mmap_read_trylock(c->mm))
+		return -EBUSY;
+	for (i = 0; i < NR_PIECES; i++)
+		if (c->piece[i].absent && bring_in_piece(&c->piece[i], c->mm))
+			err = -EAGAIN;
+	mmap_read_unlock(c->mm);
+	for (i = 0; i < NR_PIECES; i++)
+		if (c->piece[i].absent && c->piece[i].ask)
+			goheap_mapping_ask(&c->ask, c->mm, c->piece[i].ask,
+					   c->piece[i].last + PAGE_SIZE);
 	return err;
 }
 
@@ -574,12 +789,11 @@ static int prepare(struct goheap_copy *c, struct goheap_attachment *att)
 {
 	switch (c->result) {
 	case OUTSIDE:
-		c->holes = 0;
 		return find_stack(c, att);
 	case TOO_LONG:
 		return grow_buffer(c);
 	case ABSENT:
-		return bring_in(c, att->mm);
+		return bring_in(c);
 	default:
 		return 0;
 	}
@@ -600,52 +814,50 @@ static void mark_copy(struct goheap_copy *c, struct goheap_attachment *att,
 		      att->seen, att->nr_seen, GH_ROOT_STACK);
 	gh_mark_words(m, c->fp, c->fp_words, att->seen, att->nr_seen,
 		      GH_ROOT_STACK);
-	if (c->hi)
-		gh_mark_words(m, c->buffer, (c->hi - c->sp) / sizeof(u64),
-			      att->seen, att->nr_seen, GH_ROOT_STACK);
+	gh_mark_words(m, c->buffer, bytes_to_copy(c) / sizeof(u64), att->seen,
+		      att->nr_seen, GH_ROOT_STACK);
+}
+
+/* Copy it; 0 if that is what it held. */
+static int try_thread(struct goheap_copy *c, struct goheap_attachment *att)
+{
+	if (!try_copy(c) && (elsewhere(c, att) || deeper(c)))
+		c->result = OUTSIDE;
+	return c->result;
 }
 
 /* Until the thread has been read, is gone, or cannot be read. */
 static int copy_until(struct goheap_copy *c, struct goheap_attachment *att)
 {
-	u64 since = ktime_get_ns();
+	u64 since = ktime_get_ns(), locking;
 	u32 nth;
 	int err;
 
-	for (nth = 1; try_copy(c); nth++) {
+	for (nth = 1; try_thread(c, att); nth++) {
 		if (c->result == GONE || exiting(c->task))
 			return -ESRCH;
+		locking = c->lock_ns;
 		err = prepare(c, att);
 		if (err == -EFBIG)
 			return err;
 		/* What it took to get the mmap lock is counted as that. */
-		if (c->result == OUTSIDE)
-			since = ktime_get_ns();
+		since += c->lock_ns - locking;
 		if (!goheap_copy_again(c, nth, err, &since))
 			return -ETIMEDOUT;
 	}
 	return 0;
 }
 
-/*
- * The thread is on another stack than its first one: a signal handler's or a
- * coroutine's, and who called that is on the first.
- */
-static int mark_first_stack(struct goheap_copy *c, struct goheap_attachment *att,
-			    unsigned long at, struct gh_mark *m)
+/* What is on its first stack too far from the rest to be copied with it. */
+static int mark_rest(struct goheap_copy *c, struct goheap_attachment *att,
+		     struct gh_mark *m)
 {
-	u64 since = ktime_get_ns();
-	u32 nth;
-	int err;
+	int i, err = 0;
 
-	for (nth = 1;; nth++) {
-		err = goheap_mapping_find(c->mm, at, &c->lo, &c->hi);
-		if (!err)
-			break;
-		if (!goheap_copy_again(c, nth, err, &since))
-			return -ETIMEDOUT;
-	}
-	return goheap_range_mark(c, att, c->lo, c->hi, true, m);
+	for (i = 0; !err && i < ARRAY_SIZE(c->rest); i++)
+		err = goheap_range_mark(c, att, c->rest[i].from,
+					c->rest[i].end, true, m);
+	return err;
 }
 
 /**
@@ -670,17 +882,19 @@ int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
 	if (exiting(task))
 		return 0;
 	c->task = task;
+	c->at = at;
 	begin_reading(c);
+	memset(c->rest, 0, sizeof(c->rest));
 	/* Usually the same as last time, but for its lower end. */
+	c->guessed = true;
+	c->known = false;
 	c->lo = hi > STACK_GUESS ? hi - STACK_GUESS : 1;
 	c->hi = max(hi, 1UL);
 	err = copy_until(c, att);
 	if (err)
 		return err == -ESRCH ? 0 : err;
 	mark_copy(c, att, m);
-	if (!at || (c->lo <= at && at < c->hi))
-		return 0;
-	return mark_first_stack(c, att, at, m);
+	return mark_rest(c, att, m);
 }
 
 /* The first address from @start on that is mapped, if that is easy to find. */
@@ -698,20 +912,22 @@ static unsigned long skip_unmapped(struct mm_struct *mm, unsigned long start,
 }
 
 /* A step of a range. */
-static int range_copy(struct goheap_copy *c, struct goheap_attachment *att,
-		      unsigned long start, unsigned long n)
+static int range_copy(struct goheap_copy *c, unsigned long start,
+		      unsigned long n)
 {
+	struct piece *p = &c->piece[HERE];
 	u64 since = ktime_get_ns();
 	u32 nth;
 	int err;
 
 	begin_reading(c);
-	copy_pages(c, start, start + n);
-	for (nth = 1; !copied_all(c); nth++) {
-		err = bring_in(c, att->mm);
+	set_piece(p, start, start + n);
+	copy_piece(p, c->buffer);
+	for (nth = 1; !copied_all(p); nth++) {
+		err = bring_in(c);
 		if (!goheap_copy_again(c, nth, err, &since))
 			return -ETIMEDOUT;
-		copy_pages(c, start, start + n);
+		copy_piece(p, c->buffer);
 	}
 	return 0;
 }
@@ -735,15 +951,15 @@ int goheap_range_mark(struct goheap_copy *c, struct goheap_attachment *att,
 {
 	while (start < end) {
 		unsigned long n = min(end - start, RANGE_STEP);
-		int err = range_copy(c, att, start, n);
+		int err = range_copy(c, start, n);
 
 		if (err)
 			return err;
-		gh_mark_words(m, c->buffer, n / sizeof(u64), att->seen,
-			      att->nr_seen,
+		gh_mark_words(m, c->buffer, bytes_to_copy(c) / sizeof(u64),
+			      att->seen, att->nr_seen,
 			      stack ? GH_ROOT_STACK : GH_ROOT_STATIC);
 		start += n;
-		if (c->absent)
+		if (c->piece[HERE].absent)
 			start = skip_unmapped(att->mm, start, end);
 		cond_resched();
 	}

@@ -693,6 +693,39 @@ TEST_F(storm, deep_60_mib)
 	try_depth(_metadata, &self->heap, 64 * MIB, 60 * MIB, false);
 }
 
+static void *dive_unattached(void *arg)
+{
+	struct holder *x = arg;
+
+	hold_deep(x, ~x->hid);
+	return NULL;
+}
+
+/* More than is copied at once, of a thread that has not used the heap. */
+TEST_F(storm, deep_unattached)
+{
+	struct heap *h = &self->heap;
+	struct holder x = { .h = h, .depth = 60 * MIB, .asleep = true };
+	pthread_attr_t attr;
+	struct mutator m;
+
+	ASSERT_EQ(0, mutator_attach(&m, self->fd, false));
+	x.hid = new_hidden(self->fd);
+	ASSERT_EQ(0, pipe(x.stop));
+	pthread_attr_init(&attr);
+	ASSERT_EQ(0, pthread_attr_setstacksize(&attr, 64 * MIB));
+	ASSERT_EQ(0, pthread_create(&x.thread, &attr, dive_unattached, &x));
+	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	for (int i = 0; i < 3; i++) {
+		EXPECT_GE(10, survivors(h));
+		EXPECT_TRUE(alive(h, x.hid));
+	}
+	holder_stop(&x);
+	mutator_detach(&m);
+	EXPECT_EQ(0, left(h));
+}
+
 /* The stack of the process, which grows. */
 TEST_F(storm, main_stack)
 {

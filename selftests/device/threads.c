@@ -211,6 +211,36 @@ static void hold_altstack(struct holder *x, goheap_ref ref)
 	sigaltstack(&ss, NULL);
 }
 
+/*
+ * On the first stack, below an array in it that the thread is on, as in the example
+ * of makecontext(3).
+ */
+#define STACK_INSIDE	(32 * KIB)
+
+static __attribute__((noinline)) void enter_inside(struct holder *x)
+{
+	volatile goheap_ref local = ~x->hid;
+
+	swapcontext(&main_context, &side_context);
+	(void)local;
+}
+
+static void hold_inside(struct holder *x, goheap_ref ref)
+{
+	char stack[STACK_INSIDE] __attribute__((aligned(16)));
+
+	(void)ref;
+	side_holder = x;
+	x->error = gh_range_add(x->h->fd, GOHEAP_RANGE_STACK, stack,
+				sizeof(stack));
+	getcontext(&side_context);
+	side_context.uc_stack.ss_sp = stack;
+	side_context.uc_stack.ss_size = sizeof(stack);
+	makecontext(&side_context, above, 0);
+	enter_inside(x);
+	gh_range_remove(x->h->fd, stack);
+}
+
 static void try_holder_on(struct __test_metadata *_metadata, struct heap *h,
 			  struct holder x, const pthread_attr_t *attr)
 {
@@ -244,6 +274,7 @@ TEST_HOLDER(calling)
 TEST_HOLDER(deep)
 TEST_HOLDER(coroutine)
 TEST_HOLDER(altstack)
+TEST_HOLDER(inside)
 
 TEST_F(threads, below)
 {
@@ -280,6 +311,62 @@ TEST_F(threads, own_stack)
 	mutator_detach(&m);
 }
 
+/* A thread whose first call is one of a coroutine, which hands something back. */
+static void attach_aside(void)
+{
+	struct holder *x = side_holder;
+	struct mutator m;
+
+	x->error = mutator_attach(&m, x->h->fd, false);
+	x->hid = new_hidden(x->h->fd);
+	swapcontext(&side_context, &main_context);
+	say_ready(x);
+	while (!finished(x))
+		;
+	mutator_detach(&m);
+	swapcontext(&side_context, &main_context);
+}
+
+static void *first_call_aside(void *arg)
+{
+	static char stack[64 * KIB] __attribute__((aligned(16)));
+	struct holder *x = arg;
+	volatile goheap_ref local;
+
+	side_holder = x;
+	if (gh_range_add(x->h->fd, GOHEAP_RANGE_STACK, stack, sizeof(stack)))
+		return arg;
+	getcontext(&side_context);
+	side_context.uc_stack.ss_sp = stack;
+	side_context.uc_stack.ss_size = sizeof(stack);
+	makecontext(&side_context, attach_aside, 0);
+	swapcontext(&main_context, &side_context);
+	local = ~x->hid;
+	swapcontext(&main_context, &side_context);
+	(void)local;
+	gh_range_remove(x->h->fd, stack);
+	return NULL;
+}
+
+TEST_F(threads, first_call_in_coroutine)
+{
+	struct heap *h = &self->heap;
+	struct holder x = { .h = h };
+
+	ASSERT_EQ(0, pipe(x.stop));
+	ASSERT_EQ(0, pthread_create(&x.thread, NULL, first_call_aside, &x));
+	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	ASSERT_EQ(0, x.error);
+	for (int i = 0; i < 5; i++) {
+		EXPECT_GE(10, survivors(h));
+		EXPECT_TRUE(alive(h, x.hid));
+	}
+	holder_stop(&x);
+	EXPECT_EQ(0, gh_collect(self->fd));
+	EXPECT_FALSE(alive(h, x.hid));
+}
+
 static void *hold_unattached(void *arg)
 {
 	struct holder *x = arg;
@@ -289,30 +376,6 @@ static void *hold_unattached(void *arg)
 	while (!finished(x))
 		(void)local;
 	return NULL;
-}
-
-/* A thread that has not used the heap, of a process that has. */
-TEST_F(threads, unattached)
-{
-	struct heap *h = &self->heap;
-	struct holder x = { .h = h };
-	struct mutator m;
-
-	ASSERT_EQ(0, mutator_attach(&m, self->fd, false));
-	x.hid = new_hidden(self->fd);
-	ASSERT_EQ(0, pipe(x.stop));
-	ASSERT_EQ(0, pthread_create(&x.thread, NULL, hold_unattached, &x));
-	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE))
-		sched_yield();
-	for (int i = 0; i < 3; i++) {
-		EXPECT_GE(10, survivors(h));
-		EXPECT_TRUE(alive(h, x.hid));
-	}
-	holder_stop(&x);
-	clear_stack();
-	EXPECT_EQ(0, gh_collect(self->fd));
-	EXPECT_FALSE(alive(h, x.hid));
-	mutator_detach(&m);
 }
 
 /* In no register. */
@@ -325,6 +388,127 @@ static void *sleep_unattached(void *arg)
 	sleep_until_done(x);
 	(void)local;
 	return NULL;
+}
+
+/* In the frame that a signal handler has interrupted, on another stack. */
+static void on_usr2(int sig)
+{
+	(void)sig;
+	say_ready(signal_holder);
+	wait_until_done(signal_holder);
+}
+
+static void *interrupt_unattached(void *arg)
+{
+	stack_t ss = { .ss_size = 65536, .ss_sp = malloc(65536) };
+	struct sigaction sa = { .sa_handler = on_usr2, .sa_flags = SA_ONSTACK };
+	struct holder *x = arg;
+	volatile goheap_ref local = ~x->hid;
+
+	signal_holder = x;
+	sigaltstack(&ss, NULL);
+	sigaction(SIGUSR2, &sa, NULL);
+	raise(SIGUSR2);
+	(void)local;
+	ss.ss_flags = SS_DISABLE;
+	sigaltstack(&ss, NULL);
+	free(ss.ss_sp);
+	return NULL;
+}
+
+/* The same on the stack of a coroutine. */
+static void *side_unattached(void *arg)
+{
+	static char stack[64 * KIB] __attribute__((aligned(16)));
+	struct holder *x = arg;
+	volatile goheap_ref local = ~x->hid;
+
+	side_holder = x;
+	x->error = gh_range_add(x->h->fd, GOHEAP_RANGE_STACK, stack,
+				sizeof(stack));
+	getcontext(&side_context);
+	side_context.uc_stack.ss_sp = stack;
+	side_context.uc_stack.ss_size = sizeof(stack);
+	makecontext(&side_context, above, 0);
+	swapcontext(&main_context, &side_context);
+	(void)local;
+	gh_range_remove(x->h->fd, stack);
+	return NULL;
+}
+
+static void try_unattached(struct __test_metadata *_metadata, struct heap *h,
+			   void *(*run)(void *arg), bool asleep)
+{
+	struct holder x = { .h = h, .asleep = asleep };
+	struct mutator m;
+
+	ASSERT_EQ(0, mutator_attach(&m, h->fd, false));
+	x.hid = new_hidden(h->fd);
+	ASSERT_EQ(0, pipe(x.stop));
+	ASSERT_EQ(0, pthread_create(&x.thread, NULL, run, &x));
+	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	for (int i = 0; i < 3; i++) {
+		EXPECT_GE(10, survivors(h));
+		EXPECT_TRUE(alive(h, x.hid));
+	}
+	holder_stop(&x);
+	EXPECT_EQ(0, x.error);
+	clear_stack();
+	EXPECT_EQ(0, gh_collect(h->fd));
+	EXPECT_FALSE(alive(h, x.hid));
+	mutator_detach(&m);
+}
+
+/* A thread that has not used the heap, of a process that has. */
+TEST_F(threads, unattached)
+{
+	try_unattached(_metadata, &self->heap, hold_unattached, false);
+}
+
+TEST_F(threads, unattached_on_signal_stack)
+{
+	try_unattached(_metadata, &self->heap, interrupt_unattached, false);
+	try_unattached(_metadata, &self->heap, interrupt_unattached, true);
+}
+
+TEST_F(threads, unattached_in_coroutine)
+{
+	try_unattached(_metadata, &self->heap, side_unattached, false);
+}
+
+/* The first thread of a process, whose stack no library has made. */
+TEST_F(threads, unattached_main)
+{
+	struct heap *h = &self->heap;
+	struct holder *x;
+	pid_t pid;
+
+	x = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		 -1, 0);
+	ASSERT_NE(MAP_FAILED, x);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		struct holder other = { .hold = hold_asleep };
+
+		CHILD_CHECK(!heap_attach(h));
+		CHILD_CHECK(!holder_start(&other, h, NULL));
+		x->hid = new_hidden(h->fd);
+		interrupt_unattached(x);
+		_exit(0);
+	}
+	while (!__atomic_load_n(&x->ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	for (int i = 0; i < 3; i++) {
+		EXPECT_GE(10, survivors(h));
+		EXPECT_TRUE(alive(h, x->hid));
+	}
+	kill(pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, wait_for(pid));
+	EXPECT_EQ(0, gh_collect(self->fd));
+	EXPECT_FALSE(alive(h, x->hid));
+	munmap(x, PAGE);
 }
 
 /* Change a large mapping again and again, so that the mmap lock is hardly ever free. */
@@ -386,6 +570,58 @@ TEST_F(threads, precise)
 	EXPECT_FALSE(alive(h, hid));
 	(void)local;
 	mutator_detach(&m);
+}
+
+/* On a registered stack of which more is in use than can be copied. */
+#define STACK_TOO_LONG	(80 * MIB)
+
+static void try_too_long(struct heap *h, int *ready)
+{
+	struct holder x = { .h = h };
+	struct mutator m;
+	char *stack = mmap(NULL, STACK_TOO_LONG, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	CHILD_CHECK(!heap_attach(h));
+	CHILD_CHECK(!mutator_attach(&m, h->fd, false));
+	CHILD_CHECK(!gh_range_add(h->fd, GOHEAP_RANGE_STACK, stack,
+				  STACK_TOO_LONG));
+	side_holder = &x;
+	getcontext(&side_context);
+	side_context.uc_stack.ss_sp = stack;
+	side_context.uc_stack.ss_size = MIB;
+	makecontext(&side_context, above, 0);
+	__atomic_store_n(ready, 1, __ATOMIC_RELEASE);
+	swapcontext(&main_context, &side_context);
+}
+
+/* Its process loses the heap. */
+TEST_F(threads, too_long)
+{
+	struct heap *h = &self->heap;
+	int *ready = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	__u64 evicted = 0;
+	pid_t pid;
+
+	ASSERT_NE(MAP_FAILED, ready);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		try_too_long(h, ready);
+		_exit(0);
+	}
+	while (!__atomic_load_n(ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	for (int i = 0; !evicted && i < 100; i++) {
+		EXPECT_EQ(0, gh_collect(self->fd));
+		evicted = heap_metric(h, "memory/evictions:processes");
+		usleep(1000);
+	}
+	EXPECT_EQ(1, evicted);
+	kill(pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, wait_for(pid));
+	munmap(ready, PAGE);
 }
 
 static void *hold_precise(void *arg)
@@ -479,6 +715,125 @@ TEST_F(threads, bad_ranges)
 }
 
 #ifdef __x86_64__
+/*
+ * In a frame while a signal handler runs on another stack, and in a register after
+ * it has returned: whoever looks at one after the other must not miss it.
+ */
+#define LINGER	20000
+
+static void on_brief(int sig)
+{
+	(void)sig;
+	for (int i = 0; i < LINGER; i++)
+		__asm__ volatile("pause");
+}
+
+static void hold_by_turns(struct holder *x, goheap_ref ref)
+{
+	static char stack[64 * KIB];
+	stack_t ss = { .ss_size = sizeof(stack), .ss_sp = stack };
+	struct sigaction sa = { .sa_handler = on_brief, .sa_flags = SA_ONSTACK };
+	volatile goheap_ref local = ref;
+
+	ref = 0;
+	sigaltstack(&ss, NULL);
+	sigaction(SIGUSR1, &sa, NULL);
+	say_ready(x);
+	while (!finished(x)) {
+		int n = LINGER;
+
+		raise(SIGUSR1);
+		__asm__ volatile("mov %[local], %%r13\n"
+				 "movq $0, %[local]\n"
+				 "1: pause\n"
+				 "decl %[n]\n"
+				 "jnz 1b\n"
+				 "mov %%r13, %[local]\n"
+				 "xor %%r13, %%r13\n"
+				 : [local] "+m" (local), [n] "+r" (n)
+				 : : "r13", "memory", "cc");
+	}
+	ss.ss_flags = SS_DISABLE;
+	sigaltstack(&ss, NULL);
+}
+
+/* Collect while the thread goes on; is its object still there in the end? */
+static void collect_beside(struct __test_metadata *_metadata, struct heap *h,
+			   struct holder *x, int times)
+{
+	for (int i = 0; i < times * test_length(); i++) {
+		ASSERT_EQ(0, gh_collect(h->fd));
+		ASSERT_TRUE(alive(h, x->hid))
+			TH_LOG("collection %d", i);
+	}
+	EXPECT_GE(10, survivors(h));
+}
+
+TEST_F(threads, handler_returns)
+{
+	struct heap *h = &self->heap;
+	struct holder x = { .hold = hold_by_turns };
+
+	ASSERT_EQ(0, holder_start(&x, h, NULL));
+	collect_beside(_metadata, h, &x, 300);
+	holder_stop(&x);
+	EXPECT_EQ(0, gh_collect(h->fd));
+	EXPECT_FALSE(alive(h, x.hid));
+}
+
+/* Only in a register, while signals move it to the stack and back. */
+static void on_nothing(int sig)
+{
+	(void)sig;
+}
+
+static void hold_in_storm(struct holder *x, goheap_ref ref)
+{
+	static char stack[64 * KIB];
+	stack_t ss = { .ss_size = sizeof(stack), .ss_sp = stack };
+
+	(void)ref;
+	if (x->depth & 1)
+		sigaltstack(&ss, NULL);
+	if (x->depth & 2)
+		hold_vector(x, ~x->hid);
+	else
+		hold_register(x, ~x->hid);
+	ss.ss_flags = SS_DISABLE;
+	sigaltstack(&ss, NULL);
+}
+
+static void *send_signals(void *arg)
+{
+	struct holder *x = arg;
+
+	while (!finished(x))
+		syscall(SYS_tgkill, getpid(), x->tid, SIGUSR1);
+	return NULL;
+}
+
+TEST_F(threads, storm_of_signals)
+{
+	struct sigaction sa = { .sa_handler = on_nothing };
+	struct heap *h = &self->heap;
+
+	for (unsigned long i = 0; i < 4; i++) {
+		struct holder x = { .hold = hold_in_storm, .depth = i };
+		pthread_t sender;
+
+		sa.sa_flags = i & 1 ? SA_ONSTACK : 0;
+		ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+		ASSERT_EQ(0, holder_start(&x, h, NULL));
+		ASSERT_EQ(0, pthread_create(&sender, NULL, send_signals, &x));
+		collect_beside(_metadata, h, &x, 1000);
+		__atomic_store_n(&x.done, 1, __ATOMIC_RELEASE);
+		pthread_join(sender, NULL);
+		holder_stop(&x);
+		EXPECT_EQ(0, gh_collect(h->fd));
+		EXPECT_FALSE(alive(h, x.hid));
+	}
+}
+
 /* A stack pointer that points nowhere costs stack roots and nothing else. */
 static void hold_lost(struct holder *x, goheap_ref ref)
 {
