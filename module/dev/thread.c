@@ -829,19 +829,22 @@ static int try_thread(struct goheap_copy *c, struct goheap_attachment *att)
 /* Until the thread has been read, is gone, or cannot be read. */
 static int copy_until(struct goheap_copy *c, struct goheap_attachment *att)
 {
-	u64 since = ktime_get_ns(), locking;
+	u64 since = ktime_get_ns();
 	u32 nth;
 	int err;
 
 	for (nth = 1; try_thread(c, att); nth++) {
 		if (c->result == GONE || exiting(c->task))
 			return -ESRCH;
-		locking = c->lock_ns;
 		err = prepare(c, att);
 		if (err == -EFBIG)
 			return err;
-		/* What it took to get the mmap lock is counted as that. */
-		since += c->lock_ns - locking;
+		/*
+		 * What it took to get the mmap lock is counted as that, and a
+		 * stack that grows meanwhile is no reason to give up.
+		 */
+		if (c->result == OUTSIDE)
+			since = ktime_get_ns();
 		if (!goheap_copy_again(c, nth, err, &since))
 			return -ETIMEDOUT;
 	}
