@@ -5,14 +5,17 @@
 # last line "N passed, N failed, N skipped". Fails unless something passed and
 # nothing failed.
 #
-#   tap.sh [-q] LOG...      -q: only the last line
+#   tap.sh [-q] LOG...      -q: only what failed, and the last line
 #
 # A log is cut into suites by "# suite begin NAME" and "# suite end NAME status
-# N", or "... status N seconds N". Inside may stand the output of kselftest_harness.h, of KUnit (nested by
-# indentation; only the leaves are counted) or of any other TAP producer. These
-# count as failures too: a suite without any result, one that does not end, one
-# that ends badly without a failed test, and results that a plan promised and
-# that did not come.
+# N", or "... status N seconds N". Inside may stand the output of
+# kselftest_harness.h, of KUnit (nested by indentation; only the leaves are
+# counted) or of any other TAP producer. These count as failures too: a suite
+# without any result, one that does not end, one that ends badly without a
+# failed test, and results that a plan promised and that did not come.
+#
+# With what failed go the comments in front of it, which say why: whoever reads
+# this may not have the logs.
 
 set -euo pipefail
 
@@ -37,7 +40,18 @@ function fail(text)
 {
 	failed++
 	suite_failed++
-	details = details "    " text "\n"
+	details = details "    " text "\n" comments
+	comments = ""
+	lines = 0
+}
+
+# The first are kept: what fails later often follows from them.
+function comment(text)
+{
+	if (text ~ /^ *# +RUN /)
+		comments = lines = ""
+	else if (text !~ /^ *# (Subtest: | +FAIL )/ && lines++ < 8)
+		comments = comments "        " substr(text, 1, 200) "\n"
 }
 
 # Compare the plan at an indentation with the results seen there.
@@ -55,7 +69,7 @@ function begin_suite(name)
 	suite = name
 	in_suite = 1
 	suite_passed = suite_failed = suite_skipped = fresh = last = 0
-	details = ""
+	details = comments = lines = ""
 	delete plan
 	delete seen
 }
@@ -74,7 +88,7 @@ function end_suite(status, seconds,    d)
 		fail("ended with status " status)
 	if (suite_passed + suite_failed + suite_skipped == 0)
 		fail("no test results")
-	if (!quiet) {
+	if (!quiet || suite_failed) {
 		printf "%-52s %5d passed %4d failed %4d skipped%s\n", \
 			log_name ": " suite, suite_passed, suite_failed, suite_skipped, \
 			seconds == "" ? "" : sprintf(" %4d s", seconds)
@@ -103,6 +117,11 @@ function end_suite(status, seconds,    d)
 }
 
 !in_suite { next }
+
+/^ *# / {
+	comment($0)
+	next
+}
 
 /^ *1\.\.[0-9]+/ {
 	match($0, /^ */)
@@ -143,6 +162,7 @@ function end_suite(status, seconds,    d)
 			suite_passed++
 		}
 	}
+	comments = lines = ""
 	if (d == 0)
 		fresh = 0
 }
