@@ -23,26 +23,27 @@ static void flush(struct goheap *h)
 	gh_ioctl(h, GOHEAP_IOC_BARRIER, &barrier);
 }
 
-/* Report a reference to the collector. */
-static void shade(struct goheap *h, struct gh_thread *t, goheap_ref ref)
+/* Report both references, of which either may be 0, to the collector. */
+static void shade(struct goheap *h, struct goheap_thread *t, goheap_ref old,
+		  goheap_ref ref)
 {
-	struct goheap_mutator_page *page = t->pub.page;
-	uint32_t nr;
+	struct goheap_mutator_page *page = t->page;
+	uint32_t nr = __atomic_load_n(&page->nr_barrier, __ATOMIC_RELAXED);
 
-	if (!ref)
-		return;
-	nr = __atomic_load_n(&page->nr_barrier, __ATOMIC_RELAXED);
-	if (nr >= GOHEAP_BARRIER_REFS) {
+	if (GOHEAP__UNLIKELY(nr > GOHEAP_BARRIER_REFS - 2)) {
 		flush(h);
 		nr = 0;
 	}
+	/* Without a branch: whether a place was empty is hard to foretell. */
+	__atomic_store_n(&page->barrier[nr], old, __ATOMIC_RELAXED);
+	nr += old != 0;
 	__atomic_store_n(&page->barrier[nr], ref, __ATOMIC_RELAXED);
-	__atomic_store_n(&page->nr_barrier, nr + 1, __ATOMIC_RELEASE);
+	nr += ref != 0;
+	__atomic_store_n(&page->nr_barrier, nr, __ATOMIC_RELEASE);
 }
 
-/* Report both references; by a call from a thread that can have no buffer. */
-static void report(struct goheap *h, struct gh_thread *t, goheap_ref old,
-		   goheap_ref ref)
+/* The same by a call, from a thread that can have no buffer. */
+static void call(struct goheap *h, goheap_ref old, goheap_ref ref)
 {
 	goheap_ref refs[] = { old, ref };
 	struct goheap_barrier barrier = {
@@ -51,12 +52,27 @@ static void report(struct goheap *h, struct gh_thread *t, goheap_ref old,
 		.refs = (uintptr_t)refs,
 	};
 
-	if (t) {
-		shade(h, t, old);
-		shade(h, t, ref);
-	} else {
-		gh_ioctl(h, GOHEAP_IOC_BARRIER, &barrier);
-	}
+	gh_ioctl(h, GOHEAP_IOC_BARRIER, &barrier);
+}
+
+static void report(struct goheap *h, struct goheap_thread *t, goheap_ref old,
+		   goheap_ref ref)
+{
+	if (GOHEAP__UNLIKELY(!t))
+		call(h, old, ref);
+	else
+		shade(h, t, old, ref);
+}
+
+/* The calling thread's state for a heap; NULL if it can have none. */
+static struct goheap_thread *self(struct goheap *h)
+{
+	struct gh_thread *t;
+
+	if (goheap_self->heap == h)
+		return goheap_self;
+	t = gh_thread_get(h);
+	return t ? &t->pub : NULL;
 }
 
 /* Which collection marks; 0 if none does. */
@@ -68,11 +84,11 @@ static uint32_t marking(const struct goheap *h)
 /* goheap_store() that has seen marking, or whose thread has used another heap. */
 void goheap_store_marking(struct goheap *h, goheap_ref *slot, goheap_ref ref)
 {
-	struct gh_thread *t = gh_thread_get(h);
+	struct goheap_thread *t = self(h);
 	uint32_t before, after;
 
 	if (t)
-		__atomic_store_n(&t->pub.page->slot, (uintptr_t)slot,
+		__atomic_store_n(&t->page->slot, (uintptr_t)slot,
 				 __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	before = marking(h);
@@ -89,7 +105,7 @@ void goheap_store_marking(struct goheap *h, goheap_ref *slot, goheap_ref ref)
 void goheap_drop_marking(struct goheap *h, struct goheap_stack *stack,
 			 uint64_t from, uint64_t to)
 {
-	struct gh_thread *t = gh_thread_get(h);
+	struct goheap_thread *t = self(h);
 
 	while (from-- > to)
 		report(h, t, goheap_load(h, &stack->slots[from]), 0);
@@ -98,5 +114,5 @@ void goheap_drop_marking(struct goheap *h, struct goheap_stack *stack,
 /* A reference has been stored, and marking begun after a first look. */
 void goheap_store_late(struct goheap *h, goheap_ref ref)
 {
-	report(h, gh_thread_get(h), 0, ref);
+	report(h, self(h), 0, ref);
 }

@@ -157,12 +157,26 @@ void test_barrier(void)
 	EXPECT(page->nr_barrier == 3);
 	goheap_store_late(&heap.pub, 9);
 	EXPECT(page->nr_barrier == 4 && page->barrier[3] == 9);
-	/* A full buffer is emptied by a call, and used again. */
-	page->nr_barrier = GOHEAP_BARRIER_REFS - 1;
+	/* A store reports two references, or one. */
+	slot = 13;
+	page->nr_barrier = GOHEAP_BARRIER_REFS - 2;
+	goheap_store(&heap.pub, &slot, 14);
+	EXPECT(page->nr_barrier == GOHEAP_BARRIER_REFS);
+	EXPECT(page->barrier[GOHEAP_BARRIER_REFS - 2] == 13);
+	EXPECT(page->barrier[GOHEAP_BARRIER_REFS - 1] == 14);
+	page->nr_barrier = GOHEAP_BARRIER_REFS - 2;
 	goheap_store_late(&heap.pub, 10);
+	EXPECT(page->nr_barrier == GOHEAP_BARRIER_REFS - 1);
+	EXPECT(page->barrier[GOHEAP_BARRIER_REFS - 2] == 10);
+	/* Without room for two it is emptied by a call, and used again. */
+	page->switches = 0x5a5a;
+	goheap_store(&heap.pub, &slot, 15);
+	EXPECT(page->nr_barrier == 2);
+	EXPECT(page->barrier[0] == 14 && page->barrier[1] == 15);
+	page->nr_barrier = GOHEAP_BARRIER_REFS;
 	goheap_store_late(&heap.pub, 11);
-	EXPECT(page->barrier[GOHEAP_BARRIER_REFS - 1] == 10);
 	EXPECT(page->nr_barrier == 1 && page->barrier[0] == 11);
+	EXPECT(page->switches == 0x5a5a);
 	/* What the buffer claims to hold is not believed. */
 	page->nr_barrier = UINT32_MAX;
 	goheap_store_late(&heap.pub, 12);
