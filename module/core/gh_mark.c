@@ -682,6 +682,39 @@ void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
 }
 
 /**
+ * gh_mark_reported() - offer references that a program has reported
+ * @m: marker
+ * @words: memory that the program may go on writing; each word is read once
+ * @nr: how many
+ *
+ * What a store replaced need not be a reference: a stack's slot above its top
+ * holds anything. So these words are taken as gh_mark_words() takes them.
+ */
+void gh_mark_reported(struct gh_mark *m, const u64 *words, u32 nr)
+{
+	u32 i;
+
+	if (likely(!m->check))
+		m->root_bytes[GH_ROOT_BATCH] += nr * sizeof(*words);
+	for (i = 0; i < nr; i++) {
+		u64 word = READ_ONCE(words[i]);
+		struct gh_span *s;
+
+		if (unlikely(m->check)) {
+			gh_checkmark_words(m->check, &word, 1, NULL, 0,
+					   GH_ROOT_BATCH);
+			continue;
+		}
+		if (word >> 48 != m->tag)
+			continue;
+		word &= (1ULL << 48) - 1;
+		s = find_span(m, word);
+		if (s && mark_slot(m, s, word))
+			m->nr_roots++;
+	}
+}
+
+/**
  * gh_mark_place() - offer what is in a word of an object, whatever it is
  * @m: marker
  * @off: offset of the word; may be anything

@@ -167,6 +167,7 @@ void gh_mark_refs(struct gh_mark *m, const u64 *refs, u64 nr,
 void gh_mark_words(struct gh_mark *m, const u64 *words, u64 nr,
 		   const struct gh_window *windows, u32 nr_windows,
 		   enum gh_root_kind kind);
+void gh_mark_reported(struct gh_mark *m, const u64 *words, u32 nr);
 void gh_mark_place(struct gh_mark *m, u64 off);
 u64 gh_mark_drain(struct gh_mark *m, u64 budget);
 bool gh_mark_pending(struct gh_mark *m);

@@ -80,8 +80,6 @@
 /* Pieces that one refill clears: each may be a miss of the cache or two. */
 #define LEASE_PIECES	512
 
-#define BARRIER_BATCH	64	/* references offered to the marker at a time */
-
 static struct gh_control *control_of(struct gh_mutator *mut)
 {
 	return mut->pages[0];
@@ -497,21 +495,13 @@ static void drain(struct gh_mutator *mut, struct gh_mark *m)
 	bool ended = smp_load_acquire(&mut->ended);
 	/* Pairs with the mutator's store after it has written an entry. */
 	u32 nr = min_t(u32, smp_load_acquire(&c->nr_barrier), GH_BARRIER_REFS);
-	u64 refs[BARRIER_BATCH];
-	u32 n;
 
 	lockdep_assert_held(&mut->lock);
 	if (mut->silent)
 		return;
-	/*
-	 * What a store replaced need not be a reference: a stack's slot above
-	 * its top holds anything.
-	 */
-	while (mut->drained < nr) {
-		for (n = 0; n < BARRIER_BATCH && mut->drained < nr; n++)
-			refs[n] = READ_ONCE(c->barrier[mut->drained++]);
-		gh_mark_words(m, refs, n, NULL, 0, GH_ROOT_BATCH);
-	}
+	if (mut->drained < nr)
+		gh_mark_reported(m, c->barrier + mut->drained,
+				 nr - mut->drained);
 	mut->drained = nr;
 	gh_mark_place(m, READ_ONCE(c->slot) - mut->window.base);
 	mut->silent = ended;
