@@ -483,15 +483,44 @@ static bool marked(struct heap *h, __u64 nr)
 	return true;
 }
 
+/*
+ * Is there room for no more? The kernel may have charged some pages ahead on
+ * another CPU, and these are then to be had. What comes is counted.
+ */
+static bool refused(struct heap *h, __u64 bytes, __u64 *made)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2 * KIB; i++) {
+		goheap_ref ref = NO_REF;
+		int err = gh_alloc(h->fd, bytes, 0, 1, &ref, NULL);
+
+		if (err)
+			return err == -ENOMEM && ref == NO_REF;
+		++*made;
+	}
+	return false;
+}
+
+/* Has there been a collection because of the limit? Others may have followed. */
+static bool collected_for_limit(struct heap *h, __u64 num_gc)
+{
+	struct goheap_cycle cycle;
+
+	for (; num_gc; num_gc--)
+		if (!gh_cycle(h->fd, num_gc, &cycle) &&
+		    cycle.reason == GOHEAP_CYCLE_CEILING)
+			return true;
+	return false;
+}
+
 /* All is live at the limit. */
 TEST_F(memcg, limit)
 {
 	struct goheap_stats stats, after;
 	struct heap *h = &self->heap;
 	const char *dir = self->dir;
-	struct goheap_cycle cycle;
-	__u64 filled, i;
-	goheap_ref ref;
+	__u64 filled, i, made = 0;
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
@@ -505,20 +534,18 @@ TEST_F(memcg, limit)
 	EXPECT_LE(LIMIT / KIB * 3 / 4, filled);
 	EXPECT_GT(LIMIT / KIB, filled);
 	for (i = 0; i < 3; i++) {
-		ref = NO_REF;
-		EXPECT_EQ(-ENOMEM, gh_alloc(h->fd, KIB, 0, 1, &ref, NULL));
-		EXPECT_EQ(-ENOMEM, gh_alloc(h->fd, MIB, 0, 1, &ref, NULL));
-		EXPECT_EQ(-ENOMEM, gh_alloc(h->fd, 100, 0, 1, &ref, NULL));
-		EXPECT_EQ(NO_REF, ref);
+		EXPECT_TRUE(refused(h, KIB, &made));
+		EXPECT_TRUE(refused(h, MIB, &made));
+		EXPECT_TRUE(refused(h, 100, &made));
 	}
 	EXPECT_LT(0, event(dir, "max"));
 	EXPECT_GE(LIMIT, usage(dir));
 	ASSERT_EQ(0, gh_stats(h->fd, &stats));
 	EXPECT_LE(1, stats.num_gc);
 	EXPECT_EQ(0, stats.num_forced_gc);
-	EXPECT_EQ(filled, stats.heap_objects);
-	ASSERT_EQ(0, gh_cycle(h->fd, 0, &cycle));
-	EXPECT_EQ(GOHEAP_CYCLE_CEILING, cycle.reason);
+	EXPECT_LE(filled, stats.heap_objects);
+	EXPECT_GE(filled + made, stats.heap_objects);
+	EXPECT_TRUE(collected_for_limit(h, stats.num_gc));
 	ASSERT_TRUE(marked(h, filled));
 
 	/* Room again: by dropping, without an explicit collection, ... */
@@ -534,7 +561,7 @@ TEST_F(memcg, limit)
 	for (; i < LIMIT / KIB; i++)
 		if (!push_marked(h, i))
 			break;
-	EXPECT_LE(filled - filled / 64, i);
+	EXPECT_LE(filled - filled / 32, i);
 	ASSERT_TRUE(set_limit(dir, LIMIT + 8 * MIB));
 	ASSERT_TRUE(push_marked(h, i));
 	EXPECT_TRUE(marked(h, i + 1));
