@@ -60,7 +60,7 @@
 #include "gh_heap.h"
 #include "gh_port.h"
 
-#define IDLE_REST	(500 * NSEC_PER_USEC)
+#define IDLE_REST	(500 * NSEC_PER_USEC)	/* while a CPU is in use */
 #define REPORT_BYTES	(64UL << 10)	/* scanned before it is told */
 #define PREFETCH_MAX	16	/* objects of a word prefetched at once */
 #define RUN		4	/* roots looked at together */
