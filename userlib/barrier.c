@@ -81,12 +81,27 @@ static uint32_t marking(const struct goheap *h)
 	return __atomic_load_n(&h->status->marking, __ATOMIC_ACQUIRE);
 }
 
+/* Where the heap can only be read: to what is the program's own. */
+static void store_reader(struct gh_heap *heap, goheap_ref *slot, goheap_ref ref)
+{
+	if ((uintptr_t)slot - heap->pub.base < heap->info.address_space)
+		gh_read_only();
+	else
+		__atomic_store_n(slot, ref, __ATOMIC_RELEASE);
+}
+
 /* goheap_store() that has seen marking, or whose thread has used another heap. */
 void goheap_store_marking(struct goheap *h, goheap_ref *slot, goheap_ref ref)
 {
-	struct goheap_thread *t = self(h);
 	uint32_t before, after;
+	struct goheap_thread *t;
 
+	/* No thread has a state for a heap that it can only read. */
+	if (GOHEAP__UNLIKELY(goheap_self->heap != h) && gh_heap_of(h)->reader) {
+		store_reader(gh_heap_of(h), slot, ref);
+		return;
+	}
+	t = self(h);
 	if (t)
 		__atomic_store_n(&t->page->slot, (uintptr_t)slot,
 				 __ATOMIC_RELAXED);

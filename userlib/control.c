@@ -3,7 +3,6 @@
  * Asking for collections, and the parameters that start them.
  */
 #include <errno.h>
-#include <sys/ioctl.h>
 
 #include "internal.h"
 
@@ -22,7 +21,7 @@ int goheap_gc(struct goheap *h)
 {
 	struct goheap_collect collect = { .size = sizeof(collect) };
 
-	if (ioctl(goheap_fd(h), GOHEAP_IOC_COLLECT, &collect))
+	if (gh_ioctl_once(h, GOHEAP_IOC_COLLECT, &collect))
 		return -1;
 	gh_trace(gh_heap_of(h), collect.cycles);
 	return 0;
@@ -39,7 +38,7 @@ int64_t goheap_free_os_memory(struct goheap *h)
 {
 	struct goheap_free_os_memory arg = { .size = sizeof(arg) };
 
-	if (ioctl(goheap_fd(h), GOHEAP_IOC_FREE_OS_MEMORY, &arg))
+	if (gh_ioctl_once(h, GOHEAP_IOC_FREE_OS_MEMORY, &arg))
 		return -1;
 	if (gh_heap_of(h)->gctrace)
 		gh_trace_new(gh_heap_of(h));

@@ -919,6 +919,19 @@ public:
 		return ::goheap_fd(need());
 	}
 
+	/*
+	 * A new one, the caller's, that can only read the heap; from_fd() of
+	 * class heap takes it. There make() and all that keeps an object fail.
+	 */
+	int reader_fd() const
+	{
+		int fd = ::goheap_reader_fd(need());
+
+		if (fd < 0)
+			detail::raise_errno();
+		return fd;
+	}
+
 	/* A T's layout in this heap; try_layout() gives -1 for an error. */
 	template <class T> int layout() const
 	{
@@ -1654,13 +1667,7 @@ template <class T> ptr<T> heap_view::from_raw(goheap_ref raw) const
 {
 	c_heap *h = need();
 
-	if (!node_->tag.load(std::memory_order_relaxed)) {
-		detail::frame_guard guard(h);
-		goheap_ref any = ::goheap_new(h, GOHEAP_LAYOUT_NOSCAN, 8);
-
-		if (!detail::note(node_, any))
-			detail::raise_alloc();
-	}
+	detail::note(node_, h->tag_bits);
 	if (raw && detail::tag_of(raw) != node_->tag.load())
 		detail::raise(EINVAL, "a reference of another heap");
 	return detail::access::make<T>(raw);

@@ -8,6 +8,10 @@
  * heap usually hold in the child. It starts without roots, handle stacks and
  * managed stacks; the parent's, which still keep the objects, are the parent's
  * to drop.
+ *
+ * Readers: the file tells, and keeps the process from more than reading. Here that
+ * is seen first where it would otherwise be a fault: no thread is made a mutator,
+ * and goheap_store() leaves objects alone. What the kernel refuses is left to it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,17 +34,32 @@ static struct gh_heap *heaps;
  */
 static int *mine;
 
+/* Words for what a reader cannot do. */
+int gh_read_only(void)
+{
+	return gh_error(EPERM, "the heap can only be read here");
+}
+
+/* A command that a signal may interrupt. */
+int gh_ioctl_once(struct goheap *h, unsigned long command, void *arg)
+{
+	struct gh_heap *heap = gh_heap_of(h);
+
+	if (ioctl(heap->fd, command, arg) >= 0)
+		return 0;
+	if (heap->reader && errno == EPERM)
+		return gh_read_only();
+	return gh_error(errno, "%s", strerror(errno));
+}
+
 /* A command that waits again when a signal interrupts it. */
 int gh_ioctl(struct goheap *h, unsigned long command, void *arg)
 {
 	int saved = errno;
-	int ret;
 
-	do {
-		ret = ioctl(gh_heap_of(h)->fd, command, arg);
-	} while (ret < 0 && errno == EINTR);
-	if (ret < 0)
-		return gh_error(errno, "%s", strerror(errno));
+	while (gh_ioctl_once(h, command, arg))
+		if (errno != EINTR)
+			return -1;
 	errno = saved;
 	return 0;
 }
@@ -50,20 +69,19 @@ static int map_objects(struct gh_heap *heap)
 {
 	size_t length = heap->info.address_space;
 	uint64_t tag_bits = (uint64_t)heap->info.tag << GOHEAP_REF_TAG_SHIFT;
+	int prot = heap->reader ? PROT_READ : PROT_READ | PROT_WRITE;
 	void *base = MAP_FAILED;
 
 	if (length != heap->info.address_space)
 		return gh_error(ENOMEM,
 				"heap is larger than the address space");
 	if (heap->pub.base)
-		base = mmap((void *)heap->pub.base, length,
-			    PROT_READ | PROT_WRITE,
+		base = mmap((void *)heap->pub.base, length, prot,
 			    MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
 			    heap->fd, (off_t)GOHEAP_MMAP_OBJECTS);
 	if (base == MAP_FAILED)
-		base = mmap(NULL, length, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_NORESERVE, heap->fd,
-			    (off_t)GOHEAP_MMAP_OBJECTS);
+		base = mmap(NULL, length, prot, MAP_SHARED | MAP_NORESERVE,
+			    heap->fd, (off_t)GOHEAP_MMAP_OBJECTS);
 	if (base == MAP_FAILED)
 		return gh_error(errno, "cannot map the heap: %s",
 				strerror(errno));
@@ -157,6 +175,11 @@ static int get_info(int fd, struct goheap_info *info)
 	return gh_error(errno, "not a goheap device: %s", strerror(errno));
 }
 
+static bool is_reader(int fd)
+{
+	return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+}
+
 static int set_up(int fd, const struct goheap_open_params *params)
 {
 	struct goheap_setup setup = {
@@ -227,7 +250,8 @@ static struct goheap *open_fd(int fd, bool precise)
 	heap->max_stack = GH_LOCALS_BYTES;
 	heap->max_hstack = GH_HSTACK_MAX;
 	pthread_mutex_init(&heap->trace_lock, NULL);
-	heap->precise = precise;
+	heap->reader = is_reader(fd);
+	heap->precise = precise || heap->reader;
 	if (get_info(fd, &heap->info) || map_status(heap) ||
 	    map_objects(heap) || goheap_update_variables(&heap->pub)) {
 		error = errno;
@@ -338,10 +362,15 @@ struct goheap *goheap_open(unsigned int flags)
  * The heap keeps its parameters; of the environment only GODEBUG=gctrace
  * counts.
  *
+ * With a descriptor of goheap_reader_fd() the process can read the heap and no
+ * more. Whatever would change it fails with EPERM, goheap_local() and
+ * goheap_frame_return() with an object included: nothing in the process keeps an
+ * object. goheap_store() sets errno to EPERM and leaves the object as it is.
+ *
  * Return: the heap, or NULL with errno EPROTO or ENOTTY for a file that is
- * something else, EPERM for one that is not open for writing, EEXIST if the process
- * has the heap open already and neither time with GOHEAP_OPEN_PRECISE, or what
- * mmap() sets.
+ * something else, EACCES for one that is open for writing alone, EEXIST if the
+ * process has the heap open already and neither time with GOHEAP_OPEN_PRECISE, or
+ * what mmap() sets.
  */
 struct goheap *goheap_from_fd(int fd, unsigned int flags)
 {
@@ -363,6 +392,25 @@ struct goheap *goheap_from_fd(int fd, unsigned int flags)
 int goheap_fd(const struct goheap *h)
 {
 	return gh_heap_of(h)->fd;
+}
+
+/**
+ * goheap_reader_fd() - make a descriptor that can only read the heap
+ * @h: the heap
+ *
+ * For a process that is to see the objects and not to change them, which it gives
+ * to goheap_from_fd(). Whoever has it cannot make more of it. It is closed on
+ * exec; dup() gives one that is not. It keeps the heap as others do, and none of
+ * its objects.
+ *
+ * Return: the descriptor, which is the caller's to close; or -1 with errno EMFILE,
+ * ENFILE, ENOMEM, or ENOTTY if the kernel knows no readers.
+ */
+int goheap_reader_fd(struct goheap *h)
+{
+	struct goheap_reader reader = { .size = sizeof(reader) };
+
+	return gh_ioctl(h, GOHEAP_IOC_READER, &reader) ? -1 : reader.fd;
 }
 
 /**

@@ -56,6 +56,7 @@ struct gh_ranges {
  * @info: answer of GOHEAP_IOC_INFO
  * @attached: the objects are mapped in this process
  * @precise: registers, stacks and variables are not looked at
+ * @reader: the file can only read the heap; then precise is set too
  * @variables: registered variables; gh_lock
  * @static_changes: what the dynamic linker had done when they were registered
  * @max_stack: bytes of the next thread's locals; atomic
@@ -74,6 +75,7 @@ struct gh_heap {
 	struct goheap_info info;
 	bool attached;
 	bool precise;
+	bool reader;
 	struct gh_ranges variables;
 	uint64_t static_changes;
 	size_t max_stack;
@@ -148,6 +150,8 @@ int gh_error(int error, const char *format, ...)
 void gh_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* heap.c */
+int gh_read_only(void);
+int gh_ioctl_once(struct goheap *h, unsigned long command, void *arg);
 int gh_ioctl(struct goheap *h, unsigned long command, void *arg);
 void gh_heaps_after_fork(void);
 

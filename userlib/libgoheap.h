@@ -93,6 +93,7 @@ struct goheap *goheap_open(unsigned int flags);
 struct goheap *goheap_open_params(const struct goheap_open_params *params);
 struct goheap *goheap_from_fd(int fd, unsigned int flags);
 int goheap_fd(const struct goheap *h);
+int goheap_reader_fd(struct goheap *h);
 int goheap_attach(struct goheap *h);
 void goheap_close(struct goheap *h);
 int goheap_info(struct goheap *h, struct goheap_info *info);
@@ -263,7 +264,8 @@ extern __thread struct goheap_thread *goheap_self
  * What the thread wrote before is seen by whoever loads the reference with
  * goheap_load(). All references in objects must be stored through this
  * function. While the collector marks, the reference and the one it replaces
- * are reported to it. Marking may begin between the test and the store: the
+ * are reported to it. In a heap that can only be read, see goheap_from_fd(), only
+ * the program's own variables are stored to. Marking may begin between the test and the store: the
  * collector looks at what is in @slot then, and the second test sees to @ref.
  */
 GOHEAP_INLINE void goheap_store(struct goheap *h, goheap_ref *slot,

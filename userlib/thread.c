@@ -252,6 +252,10 @@ struct gh_thread *gh_thread_get(struct goheap *h)
 	if (t)
 		return t;
 	sweep_states();
+	if (heap->reader) {
+		gh_read_only();
+		return NULL;
+	}
 	if (!heap->attached) {
 		gh_error(ENOTCONN, "the heap is not mapped in this process");
 		return NULL;

@@ -137,6 +137,21 @@ static int sum_in_child(goheap_ref tree)
 }
 /* [end child] */
 
+/* [reader] */
+/* In a process that has been sent a descriptor of goheap_reader_fd(). */
+static long sum_of_others(int fd, goheap_ref tree)
+{
+	struct goheap *theirs = goheap_from_fd(fd, 0);
+	struct tree *t = theirs ? goheap_ptr(theirs, tree) : NULL;
+	long sum = 0;
+
+	for (; t; t = goheap_ptr(theirs, goheap_load(theirs, &t->left)))
+		sum += t->key;
+	goheap_close(theirs);
+	return sum;
+}
+/* [end reader] */
+
 /* [coroutine] */
 struct jump {
 	ucontext_t *from;
@@ -214,6 +229,8 @@ int main(void)
 	/* [end root] */
 	if (goheap_gc(h) || sum_in_child(top))
 		return fail("child");
+	if (sum_of_others(goheap_reader_fd(h), top) != 3)
+		return fail("reader");
 	/* [hstack new] */
 	todo = goheap_hstack_new(h);
 	if (!todo)

@@ -631,6 +631,57 @@ void churn(heap_view h, bool &good)
 	}
 }
 
+/* A process that has no other descriptor of the heap. */
+bool reads_only(int fd, goheap_ref raw)
+{
+	heap r = heap::from_fd(fd);
+	goheap::scope in(r);
+	ptr<tree> t = r.from_raw<tree>(raw);
+	bool good = check_tree(t.get()) == 127;
+
+	for (int what = 0; what < 3; what++)
+		try {
+			if (what == 0)
+				(void)goheap::make<tree>();
+			else if (what == 1)
+				goheap::local<tree> kept(t);
+			else
+				goheap::root<tree> kept(t);
+			good = false;
+		} catch (const std::system_error &e) {
+			good = good && e.code().value() == EPERM;
+		}
+	errno = 0;
+	t->left = nullptr;
+	return good && errno == EPERM && check_tree(t.get()) == 127;
+}
+
+void test_reader()
+{
+	heap h(GOHEAP_OPEN_PRECISE);
+	goheap::scope in(h);
+	goheap::root<tree> kept;
+	int fd = h.reader_fd();
+	int status = -1;
+	pid_t pid;
+
+	{
+		goheap::frame f;
+
+		kept = make_tree(6);
+	}
+	pid = fork();
+	if (!pid) {
+		goheap_ref raw = kept.raw();
+
+		h.close();
+		_exit(!reads_only(fd, raw));
+	}
+	close(fd);
+	EXPECT(waitpid(pid, &status, 0) == pid && !status);
+	EXPECT(collect() && check_tree(kept.get()) == 127);
+}
+
 void test_threads()
 {
 	heap_view h = heap_view::current();
@@ -819,6 +870,7 @@ const struct {
 	{ "bases and aggregates", test_inheritance },
 	{ "two heaps", test_two_heaps },
 	{ "a heap from a descriptor", test_descriptor },
+	{ "a heap that can only be read", test_reader },
 	{ "threads", test_threads },
 	{ "references change places while another thread collects", test_swap },
 	{ "what changes places is in one place only", test_moves },

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include <libgoheap.h>
 
@@ -35,6 +36,10 @@ static inline bool is_object(struct goheap *h, goheap_ref ref)
 
 goheap_ref make_list(struct goheap *h, int layout, uint64_t length);
 bool check_list(struct goheap *h, goheap_ref list, uint64_t length);
+pid_t start_child(bool (*work)(struct goheap *h, void *arg), struct goheap *h,
+		  void *arg);
+pid_t clone_child(unsigned long flags);
+bool ends_well(pid_t pid);
 
 void test_frames(struct goheap *h);
 void test_nested_frames(struct goheap *h);
@@ -84,6 +89,12 @@ void test_trees(struct goheap *h);
 void test_plain_fork(struct goheap *h);
 void test_thread_storm(struct goheap *h);
 void test_plain_frames(struct goheap *h);
+
+void test_reader(struct goheap *h);
+void test_reader_fork(struct goheap *h);
+void test_reader_keeps_nothing(struct goheap *h);
+void test_reader_beside(struct goheap *h);
+void test_reader_alone(struct goheap *h);
 
 void test_coroutines(struct goheap *h);
 void test_coroutine_heaps(struct goheap *h);

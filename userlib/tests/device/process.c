@@ -140,16 +140,33 @@ void test_close_before_thread(struct goheap *h)
 	pthread_barrier_destroy(&barrier);
 }
 
+/* A child that does some work, and ends well if that was good. */
+pid_t start_child(bool (*work)(struct goheap *h, void *arg), struct goheap *h,
+		  void *arg)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(work(h, arg) ? 0 : 1);
+	return pid;
+}
+
+bool ends_well(pid_t pid)
+{
+	int status = -1;
+
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
 /* Run a child and see that it ends well. */
 static bool child_does(bool (*work)(struct goheap *h, goheap_ref ref),
 		       struct goheap *h, goheap_ref ref)
 {
 	pid_t pid = fork();
-	int status = -1;
 
 	if (!pid)
 		_exit(work(h, ref) ? 0 : 1);
-	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+	return ends_well(pid);
 }
 
 static bool use_list(struct goheap *h, goheap_ref ref)
@@ -193,16 +210,9 @@ void test_fork(struct goheap *h)
 }
 
 /* A child that no fork handler knows of; -1 for none. */
-static pid_t clone_child(unsigned long flags)
+pid_t clone_child(unsigned long flags)
 {
 	return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
-}
-
-static bool ends_well(pid_t pid)
-{
-	int status = -1;
-
-	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
 }
 
 /* What a child does that has the heap only once it has attached itself. */
