@@ -37,12 +37,12 @@
 #include <linux/uaccess.h>
 
 #include "attach.h"
+#include "copy.h"
 #include "device.h"
 #include "map.h"
 #include "mutator.h"
 #include "process.h"
 #include "stack.h"
-#include "thread.h"
 
 #define OFFER_WORDS	64	/* of memory that becomes a root, at a time */
 

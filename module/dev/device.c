@@ -37,11 +37,11 @@
 #include <linux/random.h>
 #include <linux/sched/mm.h>
 
+#include "copy.h"
 #include "cpuhp.h"
 #include "device.h"
 #include "inode.h"
 #include "mutator.h"
-#include "thread.h"
 #include "ioctl.h"
 #include "map.h"
 #include "scavenger.h"

@@ -46,6 +46,7 @@
 #include <linux/sched/task.h>
 
 #include "attach.h"
+#include "copy.h"
 #include "device.h"
 #include "mutator.h"
 #include "process.h"

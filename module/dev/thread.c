@@ -58,52 +58,29 @@
  * was made; which also says that the thread had not begun to exit and had its
  * kernel stack.
  *
- * Pages that are not present when they are copied are brought in by the
- * collector, without waiting for whoever serves the fault (FOLL_NOWAIT), and the
- * copy is made again. What has never been written to does not exist and is
- * passed over, unless a userfaultfd says what is there. FOLL_NOWAIT does not
- * keep every file system from waiting, and some are served by programs; so of
- * files only those on devices, and in memory, are brought in, and what is not
- * present of others, and of mappings of drivers, does not exist either.
- *
- * Of what a userfaultfd fills, its server has to be asked first (mapping.c).
- *
- * Once tries in vain have taken PATIENCE since anything was last got, be it because
- * a userfaultfd does not answer or because there is no memory for a copy, the
- * reading ends with an error, and the caller evicts the process; or once they have
- * taken LONG_PATIENCE for the process as a whole. A few tries have to be made in any
- * case: a virtual machine may stand still for longer than that. The mmap lock is
- * waited for longer: a fork of a large process holds it for some time.
+ * What is done about pages that are not present when they are copied, and for how
+ * long, is said in copy.c.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"
 
-#include <linux/delay.h>
-#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/ptrace.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/task_stack.h>
 #include <linux/uaccess.h>
-#include <linux/userfaultfd_k.h>
 
 #include <asm/syscall.h>
 #include <asm/unistd.h>
 
 #include "attach.h"
 #include "compat.h"
+#include "copy.h"
 #include "fpregs.h"
 #include "mapping.h"
 #include "mutator.h"
 #include "thread.h"
 
 #define RED_ZONE	128UL
-#define BUFFER_MIN	(64UL << 10)
-#define BUFFER_MAX	(64UL << 20)
-#define PATIENCE	(500 * NSEC_PER_MSEC)
-#define LONG_PATIENCE	(10 * NSEC_PER_SEC)
-#define FREE_TRIES	4	/* of one reading, if none of them waits */
-#define MIN_TRIES	20	/* before a process is given up */
 
 /* A stack pointer that is so close to a stack's end is on it. */
 #define STACK_GUESS	(64UL << 10)
@@ -115,9 +92,6 @@
 #define FIRST_BELOW	(32UL << 20)
 #define FIRST_ABOVE	(8UL << 20)
 
-/* Longest piece of a range that is copied at once. */
-#define RANGE_STEP	BUFFER_MIN
-
 /* What a try came to, if not to its end. */
 enum {
 	MOVED = 1,	/* the thread ran meanwhile, or runs elsewhere */
@@ -126,276 +100,6 @@ enum {
 	ABSENT,		/* a page is not present */
 	GONE,		/* the thread is of another process, or of none */
 };
-
-/* What is copied besides registers. */
-enum {
-	HERE,		/* the stack that the thread is on */
-	FIRST,		/* its first stack, if that is another one */
-	FRAME,		/* the alternate signal stack's upper end */
-	NR_PIECES
-};
-
-/**
- * struct piece - memory that is copied
- * @from: first address, a multiple of 8
- * @end: behind the last one, likewise
- * @absent: pages that could not be copied
- * @first: the first of them
- * @last: the last of them
- * @holes: so many pages of those between @hole and @last_hole do not exist
- * @hole: first page that has been looked for
- * @last_hole: the last one
- * @ask: a page that a userfaultfd stands for, and that is missing; 0 for none
- */
-struct piece {
-	unsigned long from;
-	unsigned long end;
-	unsigned long absent;
-	unsigned long first;
-	unsigned long last;
-	unsigned long holes;
-	unsigned long hole;
-	unsigned long last_hole;
-	unsigned long ask;
-};
-
-/**
- * struct goheap_copy - what a thread held at one moment
- * @gf: the heap's file
- * @mm: the process
- * @vain_ns: what tries in vain have taken since anything was got
- * @vain: how many there were
- * @total_ns: what tries in vain have taken since the process was begun
- * @ask: whoever fills its pages is being asked, or NULL
- * @least: fewest pages that have been absent at a try of this reading
- * @lock_ns: how long the mmap lock has been waited for
- * @task: the thread
- * @at: an address in its first stack, 0 if it has not noted one
- * @regs: its user registers
- * @fp: its vector registers
- * @fp_words: how many words of them
- * @tls: its thread-local variables, 0 if that is not known
- * @sas_start: its alternate signal stack
- * @sas_bytes: bytes of that
- * @lo: lowest address of the stack that it is on
- * @hi: its end; 0 if there is none where @nowhere leads to
- * @guessed: @lo is no more than a guess
- * @known: somebody has told @lo and @hi
- * @nowhere: a stack pointer
- * @used: lowest page of its first stack that exists, if it is not on that
- * @piece: what is copied
- * @rest: parts of the first stack that are not
- * @result: 0 or one of the above
- * @buffer: where the stack goes
- * @size: bytes of @buffer
- *
- * One for each heap, used by its collector.
- */
-struct goheap_copy {
-	struct goheap_file *gf;
-	struct mm_struct *mm;
-	u64 vain_ns;
-	u32 vain;
-	u64 total_ns;
-	struct goheap_ask *ask;
-	unsigned long least;
-	u64 lock_ns;
-	struct task_struct *task;
-	unsigned long at;
-	struct pt_regs regs;
-	u32 fp_words;
-	u64 fp[GOHEAP_FP_WORDS] __aligned(64);
-	unsigned long tls;
-	unsigned long sas_start;
-	unsigned long sas_bytes;
-	unsigned long lo;
-	unsigned long hi;
-	bool guessed;
-	bool known;
-	unsigned long nowhere;
-	unsigned long used;
-	struct piece piece[NR_PIECES];
-	struct piece rest[2];
-	int result;
-	void *buffer;
-	size_t size;
-};
-
-/**
- * goheap_copy_new() - make room for copies
- *
- * Return: NULL without memory.
- */
-struct goheap_copy *goheap_copy_new(void)
-{
-	struct goheap_copy *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
-
-	if (!c)
-		return NULL;
-	c->size = BUFFER_MIN;
-	c->buffer = kvmalloc(c->size, GFP_KERNEL_ACCOUNT);
-	if (!c->buffer) {
-		kfree(c);
-		return NULL;
-	}
-	return c;
-}
-
-/**
- * goheap_copy_free() - undo goheap_copy_new()
- * @c: what it has returned; may be NULL
- */
-void goheap_copy_free(struct goheap_copy *c)
-{
-	if (!c)
-		return;
-	kvfree(c->buffer);
-	kfree(c);
-}
-
-/* Be patient again: what was to be read before has been. */
-static void begin_reading(struct goheap_copy *c)
-{
-	c->vain_ns = 0;
-	c->vain = 0;
-	c->least = ULONG_MAX;
-	memset(c->piece, 0, sizeof(c->piece));
-}
-
-/**
- * goheap_copy_process() - begin to read a process
- * @c: room for the copies
- * @gf: file
- * @mm: the process
- */
-void goheap_copy_process(struct goheap_copy *c, struct goheap_file *gf,
-			 struct mm_struct *mm)
-{
-	c->gf = gf;
-	c->mm = mm;
-	c->total_ns = 0;
-	c->lock_ns = 0;
-	begin_reading(c);
-}
-
-/**
- * goheap_copy_done() - undo goheap_copy_process()
- * @c: room for the copies
- */
-void goheap_copy_done(struct goheap_copy *c)
-{
-	goheap_mapping_ask_end(&c->ask);
-}
-
-static unsigned long nr_absent(const struct goheap_copy *c)
-{
-	unsigned long sum = 0;
-	int i;
-
-	for (i = 0; i < NR_PIECES; i++)
-		sum += c->piece[i].absent;
-	return sum;
-}
-
-/* The nth try, begun at @since, was in vain. Is the process to be given up? */
-static bool out_of_patience(struct goheap_copy *c, u32 nth, int why, u64 since)
-{
-	u64 ns = ktime_get_ns() - since;
-
-	if (why == -EBUSY)
-		c->lock_ns += ns;
-	if (c->lock_ns >= LONG_PATIENCE)
-		return true;
-	if (why == -EBUSY)
-		return false;
-	if (!why && nth <= FREE_TRIES)
-		return false;
-	if (why == -EAGAIN && nr_absent(c) < c->least) {
-		c->least = nr_absent(c);
-		c->vain_ns = 0;
-		c->vain = 0;
-	}
-	c->vain_ns += ns;
-	c->total_ns += ns;
-	return ++c->vain >= MIN_TRIES && (c->vain_ns >= PATIENCE ||
-					  c->total_ns >= LONG_PATIENCE);
-}
-
-/**
- * goheap_copy_again() - is what was tried in vain to be tried again?
- * @c: room for the copies
- * @nth: which try it was, from 1
- * @why: -EBUSY for want of the mmap lock, -EAGAIN of a page, -ENOMEM of memory;
- *	0 if the next try is better prepared
- * @since: when it began; out: now
- *
- * Waits a little for what was wanting.
- * Context: may sleep.
- * Return: false if the process is to be given up.
- */
-bool goheap_copy_again(struct goheap_copy *c, u32 nth, int why, u64 *since)
-{
-	bool again;
-
-	if (why)
-		usleep_range(50, 100);
-	else
-		cond_resched();
-	again = !out_of_patience(c, nth, why, *since);
-	*since = ktime_get_ns();
-	return again;
-}
-
-/*
- * Copy user memory of the current address space; pages that are not present
- * are noted and read as zero. It ends at TASK_SIZE_MAX at most. May run with
- * interrupts disabled.
- */
-static void copy_piece(struct piece *p, void *to)
-{
-	unsigned long addr, next;
-
-	p->absent = 0;
-	for (addr = p->from; addr < p->end; addr = next) {
-		void *dst = to + (addr - p->from);
-
-		next = min((addr | ~PAGE_MASK) + 1, p->end);
-		if (!copy_from_user_nofault(dst, (void __user *)addr,
-					    next - addr))
-			continue;
-		memset(dst, 0, next - addr);
-		if (!p->absent++)
-			p->first = addr & PAGE_MASK;
-		p->last = addr & PAGE_MASK;
-	}
-}
-
-/* Has all been copied but what does not exist? */
-static bool copied_all(const struct piece *p)
-{
-	return !p->absent || (p->absent <= p->holes && p->first == p->hole &&
-			      p->last == p->last_hole);
-}
-
-static unsigned long bytes_to_copy(const struct goheap_copy *c)
-{
-	unsigned long sum = 0;
-	int i;
-
-	for (i = 0; i < NR_PIECES; i++)
-		sum += c->piece[i].end - c->piece[i].from;
-	return sum;
-}
-
-/*
- * A piece of whole words of what is between two addresses. The last word that a
- * program could have is left out: User-mode Linux does not let it be copied.
- */
-static void set_piece(struct piece *p, unsigned long from, unsigned long end)
-{
-	p->end = round_down(min(end, TASK_SIZE_MAX - 1), sizeof(u64));
-	p->from = min(round_up(from, sizeof(u64)), p->end);
-}
 
 /* Is it on the alternate signal stack? A program may say that to be anywhere. */
 static bool on_signal_stack(const struct goheap_copy *c, unsigned long sp)
@@ -427,34 +131,19 @@ static bool place_pieces(struct goheap_copy *c, unsigned long frame)
 	unsigned long from = sp - min(sp, RED_ZONE + frame);
 	unsigned long top = c->sas_start + c->sas_bytes;
 
-	set_piece(&c->piece[HERE], 0, 0);
-	set_piece(&c->piece[FRAME], 0, 0);
+	goheap_piece_set(&c->piece[GOHEAP_PIECE_HERE], 0, 0);
+	goheap_piece_set(&c->piece[GOHEAP_PIECE_FRAME], 0, 0);
 	if (frame && c->sas_bytes && on_signal_stack(c, top - 1) &&
 	    !on_signal_stack(c, sp))
-		set_piece(&c->piece[FRAME],
-			  top - min(c->sas_bytes, frame), top);
+		goheap_piece_set(&c->piece[GOHEAP_PIECE_FRAME],
+				 top - min(c->sas_bytes, frame), top);
 	if (!c->hi)
 		return sp == c->nowhere;
 	if (sp < c->lo || sp >= c->hi || (c->guessed && from < c->lo))
 		return false;
 	from = max(round_down(from, sizeof(u64)), c->lo);
-	set_piece(&c->piece[HERE], from, c->hi);
+	goheap_piece_set(&c->piece[GOHEAP_PIECE_HERE], from, c->hi);
 	return true;
-}
-
-static void copy_pieces(struct goheap_copy *c)
-{
-	void *to = c->buffer;
-	int i;
-
-	for (i = 0; i < NR_PIECES; i++) {
-		struct piece *p = &c->piece[i];
-
-		copy_piece(p, to);
-		to += p->end - p->from;
-		if (!copied_all(p))
-			c->result = ABSENT;
-	}
 }
 
 /*
@@ -477,10 +166,10 @@ static void copy_state(struct goheap_copy *c, bool running)
 	/* By now it may be on another stack, where there was none as well. */
 	if (!place_pieces(c, frame_bytes(c, running)))
 		c->result = OUTSIDE;
-	else if (bytes_to_copy(c) > c->size)
+	else if (goheap_copy_bytes(c) > c->size)
 		c->result = TOO_LONG;
-	else
-		copy_pieces(c);
+	else if (!goheap_copy_pieces(c))
+		c->result = ABSENT;
 }
 
 /* In the interrupt on the thread's CPU. */
@@ -619,7 +308,7 @@ static unsigned long first_end(const struct goheap_copy *c, unsigned long at,
 /* Find the first stack of a thread that is on another one. */
 static int find_first(struct goheap_copy *c)
 {
-	struct piece *p = &c->piece[FIRST];
+	struct goheap_piece *p = &c->piece[GOHEAP_PIECE_FIRST];
 	unsigned long at = first_at(c), end;
 	struct goheap_mapping map;
 	int err;
@@ -631,11 +320,13 @@ static int find_first(struct goheap_copy *c)
 		return err;
 	c->used = map.used;
 	end = first_end(c, at, &map);
-	set_piece(p, map.used, min(end, round_down(at, PAGE_SIZE) + FIRST_ABOVE));
-	set_piece(&c->rest[0], p->end, end);
+	goheap_piece_set(p, map.used,
+			 min(end, round_down(at, PAGE_SIZE) + FIRST_ABOVE));
+	goheap_piece_set(&c->rest[0], p->end, end);
 	if (at > FIRST_BELOW)
-		set_piece(&c->rest[1], map.lo,
-			  max(map.lo, round_down(at - FIRST_BELOW, PAGE_SIZE)));
+		goheap_piece_set(&c->rest[1], map.lo,
+				 max(map.lo, round_down(at - FIRST_BELOW,
+							PAGE_SIZE)));
 	return 0;
 }
 
@@ -659,11 +350,11 @@ static int find_mapping(struct goheap_copy *c)
 	c->nowhere = sp;
 	c->lo = map.lo;
 	end = first ? first_end(c, sp, &map) : map.hi;
-	room = UNKNOWN_MAX - bytes_to_copy(c);
+	room = UNKNOWN_MAX - goheap_copy_bytes(c);
 	c->hi = min(end, round_down(sp, PAGE_SIZE) + room);
 	/* If its end is not known, it may be other memory that is beyond. */
 	if (first && (end < map.hi || first_at(c) >= c->hi))
-		set_piece(&c->rest[0], c->hi, end);
+		goheap_piece_set(&c->rest[0], c->hi, end);
 	return 0;
 }
 
@@ -704,84 +395,10 @@ static bool deeper(struct goheap_copy *c)
 {
 	struct goheap_mapping map;
 
-	if (!c->piece[FIRST].end)
+	if (!c->piece[GOHEAP_PIECE_FIRST].end)
 		return false;
 	return goheap_mapping_find(c->mm, first_at(c), FIRST_BELOW, &map) ||
 	       (map.hi && map.used < c->used);
-}
-
-static int grow_buffer(struct goheap_copy *c)
-{
-	size_t size = roundup_pow_of_two(bytes_to_copy(c) + PAGE_SIZE);
-	void *buffer;
-
-	if (size > BUFFER_MAX)
-		return -EFBIG;
-	buffer = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
-				__GFP_NOWARN);
-	if (!buffer)
-		return -ENOMEM;
-	kvfree(c->buffer);
-	c->buffer = buffer;
-	c->size = size;
-	return 0;
-}
-
-/*
- * Have absent pages brought in, and count those that do not exist. Returns
- * -EAGAIN as long as one is on its way. The mmap lock is held.
- */
-static int bring_in_piece(struct piece *p, struct mm_struct *mm)
-{
-	unsigned long addr = p->first, end = p->last + PAGE_SIZE;
-	struct vm_area_struct *vma;
-	int err = 0;
-
-	p->holes = 0;
-	p->hole = p->first;
-	p->last_hole = p->last;
-	p->ask = 0;
-	while (addr < end) {
-		unsigned long next = end;
-		long n = -EFAULT;
-
-		vma = find_vma(mm, addr);
-		if (vma && vma->vm_start <= addr) {
-			n = goheap_mapping_bring_in(vma, addr, end);
-			next = addr + max(n, 1L) * PAGE_SIZE;
-		} else if (vma) {
-			next = min(end, vma->vm_start);
-		}
-		if (n < 0)
-			p->holes += (next - addr) / PAGE_SIZE;
-		else if (!n)
-			err = -EAGAIN;
-		if (!n && !p->ask && userfaultfd_armed(vma))
-			p->ask = addr;
-		addr = next;
-	}
-	/* As long as one is missing that exists, no number of holes is right. */
-	if (err)
-		p->holes = 0;
-	return err;
-}
-
-/* The same for all pieces; -EBUSY without the mmap lock. */
-static int bring_in(struct goheap_copy *c)
-{
-	int i, err = 0;
-
-	if (!mmap_read_trylock(c->mm))
-		return -EBUSY;
-	for (i = 0; i < NR_PIECES; i++)
-		if (c->piece[i].absent && bring_in_piece(&c->piece[i], c->mm))
-			err = -EAGAIN;
-	mmap_read_unlock(c->mm);
-	for (i = 0; i < NR_PIECES; i++)
-		if (c->piece[i].absent && c->piece[i].ask)
-			goheap_mapping_ask(&c->ask, c->mm, c->piece[i].ask,
-					   c->piece[i].last + PAGE_SIZE);
-	return err;
 }
 
 /* Do what a try lacked. */
@@ -791,9 +408,9 @@ static int prepare(struct goheap_copy *c, struct goheap_attachment *att)
 	case OUTSIDE:
 		return find_stack(c, att);
 	case TOO_LONG:
-		return grow_buffer(c);
+		return goheap_copy_grow(c);
 	case ABSENT:
-		return bring_in(c);
+		return goheap_copy_bring_in(c);
 	default:
 		return 0;
 	}
@@ -814,7 +431,7 @@ static void mark_copy(struct goheap_copy *c, struct goheap_attachment *att,
 		      att->seen, att->nr_seen, GH_ROOT_STACK);
 	gh_mark_words(m, c->fp, c->fp_words, att->seen, att->nr_seen,
 		      GH_ROOT_STACK);
-	gh_mark_words(m, c->buffer, bytes_to_copy(c) / sizeof(u64), att->seen,
+	gh_mark_words(m, c->buffer, goheap_copy_bytes(c) / sizeof(u64), att->seen,
 		      att->nr_seen, GH_ROOT_STACK);
 }
 
@@ -886,7 +503,7 @@ int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
 		return 0;
 	c->task = task;
 	c->at = at;
-	begin_reading(c);
+	goheap_copy_begin(c);
 	memset(c->rest, 0, sizeof(c->rest));
 	/* Usually the same as last time, but for its lower end. */
 	c->guessed = true;
@@ -898,73 +515,4 @@ int goheap_thread_mark(struct goheap_copy *c, struct goheap_attachment *att,
 		return err == -ESRCH ? 0 : err;
 	mark_copy(c, att, m);
 	return mark_rest(c, att, m);
-}
-
-/* The first address from @start on that is mapped, if that is easy to find. */
-static unsigned long skip_unmapped(struct mm_struct *mm, unsigned long start,
-				   unsigned long end)
-{
-	struct vm_area_struct *vma;
-
-	if (start >= end || !mmap_read_trylock(mm))
-		return start;
-	vma = find_vma(mm, start);
-	start = vma ? min(max(start, vma->vm_start), end) : end;
-	mmap_read_unlock(mm);
-	return start;
-}
-
-/* A step of a range. */
-static int range_copy(struct goheap_copy *c, unsigned long start,
-		      unsigned long n)
-{
-	struct piece *p = &c->piece[HERE];
-	u64 since = ktime_get_ns();
-	u32 nth;
-	int err;
-
-	begin_reading(c);
-	set_piece(p, start, start + n);
-	copy_piece(p, c->buffer);
-	for (nth = 1; !copied_all(p); nth++) {
-		err = bring_in(c);
-		if (!goheap_copy_again(c, nth, err, &since))
-			return -ETIMEDOUT;
-		copy_piece(p, c->buffer);
-	}
-	return 0;
-}
-
-/**
- * goheap_range_mark() - offer memory of a process to the marker
- * @c: room for the copy
- * @att: attachment of the process
- * @start: first address, a multiple of 8
- * @end: behind the last one, likewise
- * @stack: for the statistics
- * @m: marker
- *
- * Memory that is not mapped is passed over.
- * Context: as goheap_thread_mark().
- * Return: 0 or -ETIMEDOUT.
- */
-int goheap_range_mark(struct goheap_copy *c, struct goheap_attachment *att,
-		      unsigned long start, unsigned long end, bool stack,
-		      struct gh_mark *m)
-{
-	while (start < end) {
-		unsigned long n = min(end - start, RANGE_STEP);
-		int err = range_copy(c, start, n);
-
-		if (err)
-			return err;
-		gh_mark_words(m, c->buffer, bytes_to_copy(c) / sizeof(u64),
-			      att->seen, att->nr_seen,
-			      stack ? GH_ROOT_STACK : GH_ROOT_STATIC);
-		start += n;
-		if (c->piece[HERE].absent)
-			start = skip_unmapped(att->mm, start, end);
-		cond_resched();
-	}
-	return 0;
 }
