@@ -46,7 +46,7 @@
  * The copy is made in one piece even of a deep stack, because frames far from
  * the stack pointer can change through pointers at any time. Interrupts are off
  * on that CPU for as long as it takes, 2 ms for each MiB in an emulated machine
- * (storm.deep_8_mib in selftests/device). Setting the thread's instruction
+ * (deep.mib_8 in selftests/device). Setting the thread's instruction
  * pointer to a place where it would fault and wait has been considered; but a
  * restartable sequence (rseq) that is left so is not aborted when the thread
  * migrates, which breaks the per-CPU caches of other libraries.

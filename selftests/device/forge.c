@@ -113,18 +113,6 @@ static int end_witness(FIXTURE_DATA(forge) *self, pid_t pid)
 	return wait_for(pid);
 }
 
-/* Objects that are left; a mutator that has ended is done away with later. */
-static __u64 left(struct heap *h)
-{
-	__u64 n = heap_live(h);
-
-	for (int i = 0; n && i < 100; i++) {
-		usleep(10000);
-		n = heap_live(h);
-	}
-	return n;
-}
-
 /* Threads that allocate, and one that writes over what they have. */
 #define VICTIMS	2
 
@@ -263,7 +251,7 @@ TEST_F(forge, random_pages)
 	       i, s.allocated, s.written - written, self->w->rounds - rounds);
 	EXPECT_LT(0, s.allocated);
 	EXPECT_EQ(0, end_witness(self, pid));
-	EXPECT_EQ(0, left(h));
+	EXPECT_EQ(0, heap_left(h));
 }
 
 /* Counts of the barrier buffer. */
@@ -534,7 +522,7 @@ TEST_F(forge, taken_late)
 	go(&x, 4);
 	pthread_join(t, NULL);
 	h->stack->top = 0;
-	EXPECT_EQ(0, left(h));
+	EXPECT_EQ(0, heap_left(h));
 }
 
 static void *store_slowly(void *arg)
@@ -678,7 +666,7 @@ TEST_F(forge, stored_late)
 	EXPECT_LT(0, tried);
 	EXPECT_EQ(tried, kept);
 	h->stack->top = 0;
-	EXPECT_EQ(0, left(h));
+	EXPECT_EQ(0, heap_left(h));
 }
 
 TEST_HARNESS_MAIN

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A thread that is a mutator and holds one object in a way of its own, for
- * tests of what the collector finds there. The test knows the object by its
- * hidden() reference only.
+ * A thread that holds one object in a way of its own, for tests of what the
+ * collector finds there; a mutator, unless that is what the test is about. The
+ * test knows the object by its hidden() reference only.
  */
 #ifndef GOHEAP_TEST_HOLDER_H
 #define GOHEAP_TEST_HOLDER_H
@@ -75,6 +75,17 @@ static inline void wait_until_done(struct holder *x)
 			;
 }
 
+/* In a variable on the stack, asleep in a system call. */
+static inline void hold_asleep(struct holder *x, goheap_ref ref)
+{
+	volatile goheap_ref local = ref;
+
+	ref = 0;
+	say_ready(x);
+	sleep_until_done(x);
+	(void)local;
+}
+
 static inline void *holder_run(void *arg)
 {
 	struct holder *x = arg;
@@ -91,17 +102,45 @@ static inline void *holder_run(void *arg)
 	return NULL;
 }
 
-/* Set hold, and what it needs, before. */
-static inline int holder_start(struct holder *x, struct heap *h,
-			       const pthread_attr_t *attr)
+static inline int holder_create(struct holder *x, struct heap *h,
+				const pthread_attr_t *attr,
+				void *(*run)(void *holder))
 {
 	x->h = h;
 	if (pipe2(x->stop, O_CLOEXEC) ||
-	    pthread_create(&x->thread, attr, holder_run, x))
+	    pthread_create(&x->thread, attr, run, x))
 		return -1;
 	while (!__atomic_load_n(&x->ready, __ATOMIC_ACQUIRE))
 		usleep(100);
 	return x->error;
+}
+
+/* Set hold, and what it needs, before. */
+static inline int holder_start(struct holder *x, struct heap *h,
+			       const pthread_attr_t *attr)
+{
+	return holder_create(x, h, attr, holder_run);
+}
+
+/*
+ * A thread that does not use the heap, of a process that does. It has an object of
+ * the caller's, and no more of it than hid.
+ */
+static inline int holder_start_unattached(struct holder *x, struct heap *h,
+					  const pthread_attr_t *attr,
+					  void *(*run)(void *holder))
+{
+	x->hid = new_hidden(h->fd);
+	return holder_create(x, h, attr, run);
+}
+
+/* What such a thread may do. */
+static inline void *sleep_unattached(void *arg)
+{
+	struct holder *x = arg;
+
+	hold_asleep(x, ~x->hid);
+	return NULL;
 }
 
 static inline void holder_stop(struct holder *x)
@@ -126,6 +165,21 @@ static inline int survivors(struct heap *h)
 	gh_collect(h->fd);
 	for (int i = 0; i < 100; i++)
 		n += alive(h, hid[i]);
+	return n;
+}
+
+/*
+ * Objects that are left in the end. A mutator that has ended is done away with a
+ * little later, and until then what it reported last is a root.
+ */
+static inline __u64 heap_left(struct heap *h)
+{
+	__u64 n = heap_live(h);
+
+	for (int i = 0; n && i < 100; i++) {
+		usleep(10000);
+		n = heap_live(h);
+	}
 	return n;
 }
 

@@ -3,12 +3,10 @@
  * Readers: files that show a heap in use and change nothing of it, whatever the
  * process that has one tries.
  */
-#include <setjmp.h>
 #include <sys/wait.h>
 
-#include "goheap_test.h"
+#include "touch.h"
 
-#define SPACE	GIB
 #define NODES	1000
 
 FIXTURE(reader) {
@@ -77,26 +75,6 @@ static char *map_view(int fd)
 		    GOHEAP_MMAP_OBJECTS);
 }
 
-static sigjmp_buf fault_env;
-
-static void on_fault(int sig)
-{
-	siglongjmp(fault_env, sig);
-}
-
-/* The signal that writing to a byte gives; 0 if it has been written. */
-static int write_byte(char *p)
-{
-	int sig;
-
-	signal(SIGSEGV, on_fault);
-	signal(SIGBUS, on_fault);
-	sig = sigsetjmp(fault_env, 1);
-	if (!sig)
-		*(volatile char *)p = 1;
-	return sig;
-}
-
 /* How mapping a region fails; 0 if it does not. */
 static int map_error(int fd, size_t bytes, int prot, off_t region)
 {
@@ -132,7 +110,7 @@ static int alone(struct heap *h, int fd, goheap_ref list)
 	p = view + (list & GOHEAP_REF_OFFSET_MASK);
 
 	/* by its own hand, or the kernel's */
-	CHILD_CHECK(write_byte(p) == SIGSEGV);
+	CHILD_CHECK(touch(p, true) == SIGSEGV);
 	CHILD_CHECK(mprotect(view, SPACE, PROT_READ | PROT_WRITE) &&
 		    errno == EACCES);
 	CHILD_CHECK(read(open("/dev/zero", O_RDONLY), p, 8) == -1 &&
@@ -220,11 +198,7 @@ TEST_F(reader, sees_what_others_do)
 	h->stack->top = 1;
 	ASSERT_EQ(0, gh_collect(h->fd));
 	ASSERT_EQ(0, gh_free_os_memory(h->fd, &(__u64){ 0 }));
-	signal(SIGBUS, on_fault);
-	if (!sigsetjmp(fault_env, 1)) {
-		(void)*(volatile char *)(view + (big & GOHEAP_REF_OFFSET_MASK));
-		EXPECT_TRUE(false);
-	}
+	EXPECT_EQ(SIGBUS, touch(view + (big & GOHEAP_REF_OFFSET_MASK), false));
 	EXPECT_TRUE(sees_list(view, self->list));
 	munmap(view, SPACE);
 }

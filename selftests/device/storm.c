@@ -2,11 +2,8 @@
 /*
  * Threads in all states that there are, while the heap is collected again and
  * again: stopped, traced, in vfork(), executing other programs, ending together,
- * sharing memory without being threads, coming and going, in great number, deep
- * in their stacks. None of them is to notice.
- *
- * And mutators that break the rules of their control pages. They may lose or
- * spoil objects of their own heap; the kernel says nothing, and the heap goes on.
+ * sharing memory without being threads, coming and going, in great number. None of
+ * them is to notice.
  */
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -108,21 +105,6 @@ static pid_t start_makers(struct heap *h, __u32 node, unsigned long *progress,
 	return pid;
 }
 
-/*
- * Objects that are left in the end. A mutator that has ended is done away with a
- * little later, and until then what it reported last is a root.
- */
-static __u64 left(struct heap *h)
-{
-	__u64 n = heap_live(h);
-
-	for (int i = 0; n && i < 100; i++) {
-		usleep(10000);
-		n = heap_live(h);
-	}
-	return n;
-}
-
 static void wait_progress(unsigned long *progress, unsigned long n)
 {
 	unsigned long start = __atomic_load_n(progress, __ATOMIC_RELAXED);
@@ -153,7 +135,7 @@ TEST_F(storm, stopped)
 	kill(pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, wait_for(pid));
 	EXPECT_LT(15, *self->progress);
-	EXPECT_EQ(0, left(h));
+	EXPECT_EQ(0, heap_left(h));
 }
 
 TEST_F(storm, traced)
@@ -190,7 +172,7 @@ TEST_F(storm, traced)
 		ASSERT_EQ(pid, waitpid(pid, &status, __WALL));
 	} while (!WIFSIGNALED(status) && !WIFEXITED(status));
 	EXPECT_TRUE(WIFSIGNALED(status));
-	EXPECT_EQ(0, left(h));
+	EXPECT_EQ(0, heap_left(h));
 }
 
 TEST_F(storm, exit_group)
@@ -207,7 +189,7 @@ TEST_F(storm, exit_group)
 		for (int i = 0; i < 10; i++)
 			ASSERT_EQ(0, gh_collect(self->fd));
 		ASSERT_EQ(17, wait_for(pid));
-		ASSERT_EQ(0, left(h))
+		ASSERT_EQ(0, heap_left(h))
 			TH_LOG("round %d", round);
 	}
 }
@@ -311,7 +293,7 @@ static void try_execute(struct __test_metadata *_metadata, struct heap *h,
 	close(up[0]);
 	close(down[0]);
 	close(down[1]);
-	EXPECT_EQ(0, left(h));
+	EXPECT_EQ(0, heap_left(h));
 }
 
 TEST_F(storm, execve)
@@ -363,25 +345,14 @@ TEST_F(storm, vfork)
 	}
 	(void)local;
 	mutator_detach(&m);
-	EXPECT_EQ(0, left(h));
-}
-
-static void *sleep_with_it(void *arg)
-{
-	struct holder *x = arg;
-	volatile goheap_ref local = ~x->hid;
-
-	say_ready(x);
-	sleep_until_done(x);
-	(void)local;
-	return NULL;
+	EXPECT_EQ(0, heap_left(h));
 }
 
 /* The first mutator of the memory is gone, and was of another process. */
 TEST_F(storm, vfork_first)
 {
 	struct heap *h = &self->heap;
-	struct holder x = { .h = h };
+	struct holder x = { 0 };
 	static char stack[64 * KIB];
 	struct mutator m;
 	pid_t pid;
@@ -391,18 +362,14 @@ TEST_F(storm, vfork_first)
 	ASSERT_LT(0, pid);
 	EXPECT_EQ(0, wait_for(pid));
 	ASSERT_EQ(0, mutator_attach(&m, self->fd, false));
-	x.hid = new_hidden(self->fd);
-	ASSERT_EQ(0, pipe(x.stop));
-	ASSERT_EQ(0, pthread_create(&x.thread, NULL, sleep_with_it, &x));
-	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE))
-		sched_yield();
+	ASSERT_EQ(0, holder_start_unattached(&x, h, NULL, sleep_unattached));
 	for (int i = 0; i < 3; i++) {
 		EXPECT_GE(10, survivors(h));
 		EXPECT_TRUE(alive(h, x.hid));
 	}
 	holder_stop(&x);
 	mutator_detach(&m);
-	EXPECT_EQ(0, left(h));
+	EXPECT_EQ(0, heap_left(h));
 }
 
 /* Processes that share memory are mutators as threads are. */
@@ -435,7 +402,7 @@ TEST_F(storm, clone_vm)
 	for (int i = 0; i < N; i++)
 		EXPECT_EQ(0, wait_for(pids[i]));
 	munmap(stack, N * bytes);
-	EXPECT_EQ(0, left(h));
+	EXPECT_EQ(0, heap_left(h));
 }
 
 struct comer {
@@ -507,17 +474,7 @@ TEST_F(storm, come_and_go)
 	EXPECT_GT(20000, longest);
 	/* As mutators, and as other threads, of which new ones are read twice. */
 	EXPECT_GE(N + 2 * (N + 1), most);
-	EXPECT_EQ(0, left(&self->heap));
-}
-
-static void hold_asleep(struct holder *x, goheap_ref ref)
-{
-	volatile goheap_ref local = ref;
-
-	ref = 0;
-	say_ready(x);
-	sleep_until_done(x);
-	(void)local;
+	EXPECT_EQ(0, heap_left(&self->heap));
 }
 
 /* Context switches of a thread of this process, of both kinds. */
@@ -623,351 +580,6 @@ TEST_F(storm, a_thousand_sleepers)
 	EXPECT_EQ(0, lost);
 	/* Words in what the dead threads' stacks have left are nobody's. */
 	EXPECT_GE(20, heap_live(h));
-}
-
-/* Deep recursion; nothing knows of the object but the outermost frame. */
-static __attribute__((noinline)) void dive(struct holder *x, unsigned long n)
-{
-	volatile char frame[4000];
-
-	frame[0] = n;
-	frame[sizeof(frame) - 1] = n;
-	if (n) {
-		dive(x, n - 1);
-	} else {
-		say_ready(x);
-		wait_until_done(x);
-	}
-	(void)frame[0];
-}
-
-static void hold_deep(struct holder *x, goheap_ref ref)
-{
-	volatile goheap_ref local = ref;
-
-	ref = 0;
-	dive(x, x->depth / 4096);
-	(void)local;
-}
-
-static void try_depth(struct __test_metadata *_metadata, struct heap *h,
-		      size_t stack, unsigned long depth, bool asleep)
-{
-	struct holder x = {
-		.hold = hold_deep, .depth = depth, .asleep = asleep,
-	};
-	struct goheap_cycle c;
-	pthread_attr_t attr;
-	__u64 longest = 0, stop = 0;
-
-	pthread_attr_init(&attr);
-	ASSERT_EQ(0, pthread_attr_setstacksize(&attr, stack));
-	ASSERT_EQ(0, holder_start(&x, h, &attr));
-	for (int i = 0; i < 3; i++) {
-		EXPECT_GE(10, survivors(h));
-		EXPECT_TRUE(alive(h, x.hid));
-		ASSERT_EQ(0, gh_cycle(h->fd, 0, &c));
-		EXPECT_LE(depth / 10 * 9, c.stack_bytes);
-		if (c.setup_ns + c.mark_ns + c.term_ns > longest)
-			longest = c.setup_ns + c.mark_ns + c.term_ns;
-		if (c.setup_ns + c.term_ns > stop)
-			stop = c.setup_ns + c.term_ns;
-	}
-	TH_LOG("%lu MiB deep, %s: longest cycle %llu us, stop %llu us",
-	       (unsigned long)(depth / MIB), asleep ? "asleep" : "running",
-	       longest / 1000, stop / 1000);
-	holder_stop(&x);
-	EXPECT_EQ(0, gh_collect(h->fd));
-	EXPECT_FALSE(alive(h, x.hid));
-}
-
-TEST_F(storm, deep_8_mib)
-{
-	try_depth(_metadata, &self->heap, 9 * MIB, 8 * MIB, true);
-	try_depth(_metadata, &self->heap, 9 * MIB, 8 * MIB, false);
-}
-
-TEST_F(storm, deep_60_mib)
-{
-	try_depth(_metadata, &self->heap, 64 * MIB, 60 * MIB, true);
-	try_depth(_metadata, &self->heap, 64 * MIB, 60 * MIB, false);
-}
-
-static void *dive_unattached(void *arg)
-{
-	struct holder *x = arg;
-
-	hold_deep(x, ~x->hid);
-	return NULL;
-}
-
-/* More than is copied at once, of a thread that has not used the heap. */
-TEST_F(storm, deep_unattached)
-{
-	struct heap *h = &self->heap;
-	struct holder x = { .h = h, .depth = 60 * MIB, .asleep = true };
-	pthread_attr_t attr;
-	struct mutator m;
-
-	ASSERT_EQ(0, mutator_attach(&m, self->fd, false));
-	x.hid = new_hidden(self->fd);
-	ASSERT_EQ(0, pipe(x.stop));
-	pthread_attr_init(&attr);
-	ASSERT_EQ(0, pthread_attr_setstacksize(&attr, 64 * MIB));
-	ASSERT_EQ(0, pthread_create(&x.thread, &attr, dive_unattached, &x));
-	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE))
-		usleep(1000);
-	for (int i = 0; i < 3; i++) {
-		EXPECT_GE(10, survivors(h));
-		EXPECT_TRUE(alive(h, x.hid));
-	}
-	holder_stop(&x);
-	mutator_detach(&m);
-	EXPECT_EQ(0, left(h));
-}
-
-/* The stack of the process, which grows. */
-TEST_F(storm, main_stack)
-{
-	struct rlimit limit = { 64 * MIB, 64 * MIB };
-	struct heap *h = &self->heap;
-	pid_t pid;
-
-	if (setrlimit(RLIMIT_STACK, &limit))
-		SKIP(return, "no stack of 64 MiB");
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		struct holder x = {
-			.h = h, .depth = 32 * MIB, .asleep = true,
-		};
-		struct mutator m;
-
-		heap_detach(h);
-		CHILD_CHECK(!heap_attach(h));
-		CHILD_CHECK(!pipe(x.stop));
-		CHILD_CHECK(!mutator_attach(&m, h->fd, false));
-		self->progress[1] = new_hidden(h->fd);
-		__atomic_store_n(self->progress, 1, __ATOMIC_RELEASE);
-		hold_deep(&x, ~self->progress[1]);
-		_exit(0);
-	}
-	while (!__atomic_load_n(self->progress, __ATOMIC_ACQUIRE))
-		usleep(1000);
-	for (int i = 0; i < 10; i++) {
-		EXPECT_EQ(0, gh_collect(self->fd));
-		EXPECT_TRUE(alive(h, self->progress[1]));
-		usleep(20000);
-	}
-	kill(pid, SIGKILL);
-	EXPECT_EQ(-SIGKILL, wait_for(pid));
-	EXPECT_EQ(0, left(h));
-}
-
-/* Control pages that say what they should not. */
-struct forger {
-	struct heap *h;
-	struct mutator *shared;
-	__u32 node;
-	__u64 seed;
-	int *done;
-	unsigned long allocated;
-};
-
-static void forge(struct heap *h, struct mutator *m, __u64 *seed)
-{
-	struct goheap_slots *s = &m->slots[rnd(seed) % 4 * GOHEAP_LEASE_WORDS +
-					   rnd(seed) % 4];
-	__u64 tag = (__u64)h->info.tag << GOHEAP_REF_TAG_SHIFT;
-
-	switch (rnd(seed) % 8) {
-	case 0:
-		s->mask = ~0ULL;
-		break;
-	case 1:
-		s->mask |= rnd(seed);
-		break;
-	case 2:
-		s->base = rnd(seed);
-		break;
-	case 3:
-		s->base = tag | (rnd(seed) & (MIB - 1));
-		break;
-	case 4:
-		m->page->nr_barrier = rnd(seed);
-		break;
-	case 5:
-		m->page->generation = rnd(seed) % 3 ? rnd(seed) :
-				      m->generation;
-		break;
-	case 6:
-		m->page->barrier[rnd(seed) % GOHEAP_BARRIER_REFS] =
-			tag | (rnd(seed) & (4 * MIB - 1));
-		m->page->nr_barrier = ~0U;
-		break;
-	default:
-		m->page->tiny_allocs = rnd(seed);
-	}
-}
-
-static void *run_forger(void *arg)
-{
-	struct forger *f = arg;
-	struct mutator own;
-
-	if (mutator_attach(&own, f->h->fd, f->seed % 2))
-		return arg;
-	while (!__atomic_load_n(f->done, __ATOMIC_ACQUIRE)) {
-		struct mutator *m = f->shared && rnd(&f->seed) % 2 ?
-				    f->shared : &own;
-		__u32 lease = rnd(&f->seed) % 4;
-		goheap_ref ref = mutator_take(m, lease);
-
-		if (!ref)
-			mutator_refill(m, f->h->fd, lease, 16 << lease,
-				       lease % 2 ? f->node : 0);
-		f->allocated += !!ref;
-		if (rnd(&f->seed) % 8 == 0)
-			forge(f->h, m, &f->seed);
-	}
-	mutator_detach(&own);
-	return NULL;
-}
-
-static void try_forgers(struct __test_metadata *_metadata, struct heap *h,
-			__u32 node, bool share)
-{
-	enum { N = 4 };
-	struct forger f[N];
-	struct goheap_stats stats;
-	struct mutator shared;
-	pthread_t t[N];
-	goheap_ref kept;
-	int done = 0;
-
-	/* One line in the log for each bad reference would be many. */
-	ASSERT_EQ(0, gh_param_set(h->fd, GOHEAP_PARAM_INVALIDPTR, 0));
-	kept = heap_push(h, 128, 0);
-	ASSERT_NE(0, kept);
-	ASSERT_EQ(0, mutator_attach(&shared, h->fd, true));
-	for (int i = 0; i < N; i++) {
-		f[i] = (struct forger){
-			h, share ? &shared : NULL, node, 1000 + i, &done,
-		};
-		ASSERT_EQ(0, pthread_create(&t[i], NULL, run_forger, &f[i]));
-	}
-	for (int i = 0; i < 30 * test_length(); i++) {
-		ASSERT_EQ(0, gh_collect(h->fd));
-		ASSERT_EQ(0, gh_stats(h->fd, &stats));
-		usleep(2000);
-	}
-	__atomic_store_n(&done, 1, __ATOMIC_RELEASE);
-	for (int i = 0; i < N; i++) {
-		pthread_join(t[i], NULL);
-		EXPECT_LT(0, f[i].allocated);
-	}
-	mutator_detach(&shared);
-	EXPECT_TRUE(heap_has(h, kept));
-	/*
-	 * The kernel has not lost count. A mutator that has ended is done away
-	 * with a little later, and until then its barrier buffer is a root.
-	 */
-	for (int i = 0; i < 100 && heap_live(h) != 1; i++)
-		usleep(10000);
-	EXPECT_EQ(1, heap_live(h));
-	h->stack->top = 0;
-	EXPECT_EQ(0, heap_live(h));
-	ASSERT_EQ(0, gh_stats(h->fd, &stats));
-	EXPECT_EQ(0, stats.alloc);
-	EXPECT_EQ(stats.mallocs, stats.frees);
-}
-
-TEST_F(storm, forged_leases)
-{
-	try_forgers(_metadata, &self->heap, self->node, false);
-}
-
-/* Several threads that use the leases of one of them. */
-TEST_F(storm, shared_leases)
-{
-	try_forgers(_metadata, &self->heap, self->node, true);
-}
-
-/* Control pages that go while their owner is in a call. */
-struct owner {
-	int fd;
-	void *page;
-	int *done;
-	unsigned long ok, late;
-	int error;
-};
-
-static void *refill_for_ever(void *arg)
-{
-	struct goheap_lease l[4];
-	struct owner *o = arg;
-	int ret;
-
-	while (!__atomic_load_n(o->done, __ATOMIC_ACQUIRE)) {
-		if (!__atomic_load_n(&o->page, __ATOMIC_ACQUIRE)) {
-			void *page = map_mutator(o->fd, MUTATOR_PAGES, true);
-
-			/* The old ones are still going away. */
-			if (page == MAP_FAILED && errno == EBUSY) {
-				sched_yield();
-				continue;
-			}
-			if (page == MAP_FAILED) {
-				o->error = errno;
-				return NULL;
-			}
-			__atomic_store_n(&o->page, page, __ATOMIC_RELEASE);
-		}
-		for (int i = 0; i < 4; i++)
-			l[i] = (struct goheap_lease){
-				.index = i * 3, .bytes = 16 << i,
-			};
-		ret = gh_refill(o->fd, l, 4, NULL);
-		if (!ret)
-			o->ok++;
-		else if (ret == -ENOTCONN)
-			o->late++;
-		else
-			o->error = -ret;
-	}
-	return NULL;
-}
-
-TEST_F(storm, unmapped_by_others)
-{
-	int done = 0;
-	struct owner o = { .fd = self->fd, .done = &done };
-	unsigned long n = 0;
-	pthread_t t;
-
-	ASSERT_EQ(0, pthread_create(&t, NULL, refill_for_ever, &o));
-	for (int i = 0; i < 2000; i++) {
-		void *page = __atomic_exchange_n(&o.page, NULL,
-						 __ATOMIC_ACQ_REL);
-
-		if (page) {
-			munmap(page, MUTATOR_PAGES * PAGE);
-			n++;
-		}
-		if (i % 16 == 0) {
-			ASSERT_EQ(0, gh_collect(self->fd));
-		}
-		usleep(100);
-	}
-	__atomic_store_n(&done, 1, __ATOMIC_RELEASE);
-	pthread_join(t, NULL);
-	TH_LOG("%lu unmapped, %lu refills, %lu came too late", n, o.ok, o.late);
-	EXPECT_EQ(0, o.error);
-	EXPECT_LT(0, o.ok);
-	EXPECT_LT(0, n);
-	if (o.page)
-		munmap(o.page, MUTATOR_PAGES * PAGE);
-	EXPECT_EQ(0, heap_live(&self->heap));
 }
 
 TEST_HARNESS_MAIN

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Conservative roots: registers and stacks of threads, wherever a collection
- * meets them, and registered ranges.
+ * Conservative roots: registers and stacks of threads that use the heap, wherever
+ * a collection meets them, and registered ranges.
  *
  * What a test knows of objects is kept hidden(); what it wants kept is where a
  * thread would have it. Words left behind in dead stack frames may keep some
  * objects too long, so that what must go is asked of many objects together.
  */
 #include <sys/ptrace.h>
-#include <ucontext.h>
 
-#include "holder.h"
+#include "side.h"
 
 FIXTURE(threads) {
 	struct heap heap;
@@ -26,16 +25,6 @@ FIXTURE_SETUP(threads)
 FIXTURE_TEARDOWN(threads)
 {
 	heap_close(&self->heap);
-}
-
-/* In a variable on the stack, asleep in a system call. */
-static void hold_asleep(struct holder *x, goheap_ref ref)
-{
-	volatile goheap_ref local = ref;
-
-	say_ready(x);
-	sleep_until_done(x);
-	(void)local;
 }
 
 /* Only in a register, running without a call. */
@@ -124,14 +113,11 @@ static void hold_deep(struct holder *x, goheap_ref ref)
 }
 
 /* In an ucontext whose stack has been registered. */
-static ucontext_t main_context, side_context;
-static __thread struct holder *side_holder;
-
 static void side(void)
 {
 	volatile goheap_ref local = ~side_holder->hid;
 
-	swapcontext(&side_context, &main_context);
+	side_return();
 	(void)local;
 }
 
@@ -141,13 +127,8 @@ static void hold_coroutine(struct holder *x, goheap_ref ref)
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	(void)ref;
-	side_holder = x;
-	x->error = gh_range_add(x->h->fd, GOHEAP_RANGE_STACK, stack, 65536);
-	getcontext(&side_context);
-	side_context.uc_stack.ss_sp = stack;
-	side_context.uc_stack.ss_size = 65536;
-	makecontext(&side_context, side, 0);
-	swapcontext(&main_context, &side_context);
+	side_make(x, stack, 65536, side);
+	side_go();
 	say_ready(x);
 	while (!finished(x))
 		;
@@ -161,54 +142,23 @@ static void hold_coroutine(struct holder *x, goheap_ref ref)
 #define STACK_BELOW	(256 * KIB)
 #define STACK_ABOVE	(64 * KIB)
 
-static void above(void)
-{
-	say_ready(side_holder);
-	while (!finished(side_holder))
-		;
-	swapcontext(&side_context, &main_context);
-}
-
 static void hold_below(struct holder *x, goheap_ref ref)
 {
 	volatile goheap_ref local = ref;
 
-	side_holder = x;
-	x->error = gh_range_add(x->h->fd, GOHEAP_RANGE_STACK, x->side,
-				STACK_ABOVE);
-	getcontext(&side_context);
-	side_context.uc_stack.ss_sp = x->side;
-	side_context.uc_stack.ss_size = STACK_ABOVE;
-	makecontext(&side_context, above, 0);
-	swapcontext(&main_context, &side_context);
+	side_make(x, x->side, STACK_ABOVE, side_wait);
+	side_go();
 	gh_range_remove(x->h->fd, x->side);
 	(void)local;
 }
 
 /* In the frame that a signal handler on another stack has interrupted. */
-static __thread struct holder *signal_holder;
-
-static void on_usr1(int sig)
-{
-	(void)sig;
-	say_ready(signal_holder);
-	while (!finished(signal_holder))
-		;
-}
-
 static void hold_altstack(struct holder *x, goheap_ref ref)
 {
-	stack_t ss = { .ss_size = 65536, .ss_sp = malloc(65536) };
-	struct sigaction sa = { .sa_handler = on_usr1, .sa_flags = SA_ONSTACK };
 	volatile goheap_ref local = ref;
 
-	signal_holder = x;
-	sigaltstack(&ss, NULL);
-	sigaction(SIGUSR1, &sa, NULL);
-	raise(SIGUSR1);
+	wait_on_signal_stack(x);
 	(void)local;
-	ss.ss_flags = SS_DISABLE;
-	sigaltstack(&ss, NULL);
 }
 
 /*
@@ -221,7 +171,7 @@ static __attribute__((noinline)) void enter_inside(struct holder *x)
 {
 	volatile goheap_ref local = ~x->hid;
 
-	swapcontext(&main_context, &side_context);
+	side_go();
 	(void)local;
 }
 
@@ -230,13 +180,7 @@ static void hold_inside(struct holder *x, goheap_ref ref)
 	char stack[STACK_INSIDE] __attribute__((aligned(16)));
 
 	(void)ref;
-	side_holder = x;
-	x->error = gh_range_add(x->h->fd, GOHEAP_RANGE_STACK, stack,
-				sizeof(stack));
-	getcontext(&side_context);
-	side_context.uc_stack.ss_sp = stack;
-	side_context.uc_stack.ss_size = sizeof(stack);
-	makecontext(&side_context, above, 0);
+	side_make(x, stack, sizeof(stack), side_wait);
 	enter_inside(x);
 	gh_range_remove(x->h->fd, stack);
 }
@@ -319,12 +263,12 @@ static void attach_aside(void)
 
 	x->error = mutator_attach(&m, x->h->fd, false);
 	x->hid = new_hidden(x->h->fd);
-	swapcontext(&side_context, &main_context);
+	side_return();
 	say_ready(x);
 	while (!finished(x))
 		;
 	mutator_detach(&m);
-	swapcontext(&side_context, &main_context);
+	side_return();
 }
 
 static void *first_call_aside(void *arg)
@@ -333,16 +277,12 @@ static void *first_call_aside(void *arg)
 	struct holder *x = arg;
 	volatile goheap_ref local;
 
-	side_holder = x;
-	if (gh_range_add(x->h->fd, GOHEAP_RANGE_STACK, stack, sizeof(stack)))
+	side_make(x, stack, sizeof(stack), attach_aside);
+	if (x->error)
 		return arg;
-	getcontext(&side_context);
-	side_context.uc_stack.ss_sp = stack;
-	side_context.uc_stack.ss_size = sizeof(stack);
-	makecontext(&side_context, attach_aside, 0);
-	swapcontext(&main_context, &side_context);
+	side_go();
 	local = ~x->hid;
-	swapcontext(&main_context, &side_context);
+	side_go();
 	(void)local;
 	gh_range_remove(x->h->fd, stack);
 	return NULL;
@@ -351,13 +291,9 @@ static void *first_call_aside(void *arg)
 TEST_F(threads, first_call_in_coroutine)
 {
 	struct heap *h = &self->heap;
-	struct holder x = { .h = h };
+	struct holder x = { 0 };
 
-	ASSERT_EQ(0, pipe(x.stop));
-	ASSERT_EQ(0, pthread_create(&x.thread, NULL, first_call_aside, &x));
-	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE))
-		sched_yield();
-	ASSERT_EQ(0, x.error);
+	ASSERT_EQ(0, holder_create(&x, h, NULL, first_call_aside));
 	for (int i = 0; i < 5; i++) {
 		EXPECT_GE(10, survivors(h));
 		EXPECT_TRUE(alive(h, x.hid));
@@ -365,195 +301,6 @@ TEST_F(threads, first_call_in_coroutine)
 	holder_stop(&x);
 	EXPECT_EQ(0, gh_collect(self->fd));
 	EXPECT_FALSE(alive(h, x.hid));
-}
-
-static void *hold_unattached(void *arg)
-{
-	struct holder *x = arg;
-	volatile goheap_ref local = ~x->hid;
-
-	say_ready(x);
-	while (!finished(x))
-		(void)local;
-	return NULL;
-}
-
-/* In no register. */
-static void *sleep_unattached(void *arg)
-{
-	struct holder *x = arg;
-	volatile goheap_ref local = ~x->hid;
-
-	say_ready(x);
-	sleep_until_done(x);
-	(void)local;
-	return NULL;
-}
-
-/* In the frame that a signal handler has interrupted, on another stack. */
-static void on_usr2(int sig)
-{
-	(void)sig;
-	say_ready(signal_holder);
-	wait_until_done(signal_holder);
-}
-
-static void *interrupt_unattached(void *arg)
-{
-	stack_t ss = { .ss_size = 65536, .ss_sp = malloc(65536) };
-	struct sigaction sa = { .sa_handler = on_usr2, .sa_flags = SA_ONSTACK };
-	struct holder *x = arg;
-	volatile goheap_ref local = ~x->hid;
-
-	signal_holder = x;
-	sigaltstack(&ss, NULL);
-	sigaction(SIGUSR2, &sa, NULL);
-	raise(SIGUSR2);
-	(void)local;
-	ss.ss_flags = SS_DISABLE;
-	sigaltstack(&ss, NULL);
-	free(ss.ss_sp);
-	return NULL;
-}
-
-/* The same on the stack of a coroutine. */
-static void *side_unattached(void *arg)
-{
-	static char stack[64 * KIB] __attribute__((aligned(16)));
-	struct holder *x = arg;
-	volatile goheap_ref local = ~x->hid;
-
-	side_holder = x;
-	x->error = gh_range_add(x->h->fd, GOHEAP_RANGE_STACK, stack,
-				sizeof(stack));
-	getcontext(&side_context);
-	side_context.uc_stack.ss_sp = stack;
-	side_context.uc_stack.ss_size = sizeof(stack);
-	makecontext(&side_context, above, 0);
-	swapcontext(&main_context, &side_context);
-	(void)local;
-	gh_range_remove(x->h->fd, stack);
-	return NULL;
-}
-
-static void try_unattached(struct __test_metadata *_metadata, struct heap *h,
-			   void *(*run)(void *arg), bool asleep)
-{
-	struct holder x = { .h = h, .asleep = asleep };
-	struct mutator m;
-
-	ASSERT_EQ(0, mutator_attach(&m, h->fd, false));
-	x.hid = new_hidden(h->fd);
-	ASSERT_EQ(0, pipe(x.stop));
-	ASSERT_EQ(0, pthread_create(&x.thread, NULL, run, &x));
-	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE))
-		sched_yield();
-	for (int i = 0; i < 3; i++) {
-		EXPECT_GE(10, survivors(h));
-		EXPECT_TRUE(alive(h, x.hid));
-	}
-	holder_stop(&x);
-	EXPECT_EQ(0, x.error);
-	clear_stack();
-	EXPECT_EQ(0, gh_collect(h->fd));
-	EXPECT_FALSE(alive(h, x.hid));
-	mutator_detach(&m);
-}
-
-/* A thread that has not used the heap, of a process that has. */
-TEST_F(threads, unattached)
-{
-	try_unattached(_metadata, &self->heap, hold_unattached, false);
-}
-
-TEST_F(threads, unattached_on_signal_stack)
-{
-	try_unattached(_metadata, &self->heap, interrupt_unattached, false);
-	try_unattached(_metadata, &self->heap, interrupt_unattached, true);
-}
-
-TEST_F(threads, unattached_in_coroutine)
-{
-	try_unattached(_metadata, &self->heap, side_unattached, false);
-}
-
-/* The first thread of a process, whose stack no library has made. */
-TEST_F(threads, unattached_main)
-{
-	struct heap *h = &self->heap;
-	struct holder *x;
-	pid_t pid;
-
-	x = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		 -1, 0);
-	ASSERT_NE(MAP_FAILED, x);
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		struct holder other = { .hold = hold_asleep };
-
-		CHILD_CHECK(!heap_attach(h));
-		CHILD_CHECK(!holder_start(&other, h, NULL));
-		x->hid = new_hidden(h->fd);
-		interrupt_unattached(x);
-		_exit(0);
-	}
-	while (!__atomic_load_n(&x->ready, __ATOMIC_ACQUIRE))
-		sched_yield();
-	for (int i = 0; i < 3; i++) {
-		EXPECT_GE(10, survivors(h));
-		EXPECT_TRUE(alive(h, x->hid));
-	}
-	kill(pid, SIGKILL);
-	EXPECT_EQ(-SIGKILL, wait_for(pid));
-	EXPECT_EQ(0, gh_collect(self->fd));
-	EXPECT_FALSE(alive(h, x->hid));
-	munmap(x, PAGE);
-}
-
-/* Change a large mapping again and again, so that the mmap lock is hardly ever free. */
-static void *change_mappings(void *arg)
-{
-	const size_t bytes = 4 * MIB;
-	struct holder *x = arg;
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	__atomic_store_n(&x->changing, 1, __ATOMIC_RELEASE);
-	while (p != MAP_FAILED && !finished(x)) {
-		mprotect(p, bytes, PROT_READ);
-		mprotect(p, bytes, PROT_READ | PROT_WRITE);
-	}
-	munmap(p, bytes);
-	return NULL;
-}
-
-/* Where its stack is has to be looked up each time, however long that takes. */
-TEST_F(threads, unattached_while_mappings_change)
-{
-	struct heap *h = &self->heap;
-	struct holder x = { .h = h };
-	pthread_t changer;
-	struct mutator m;
-
-	ASSERT_EQ(0, mutator_attach(&m, self->fd, false));
-	x.hid = new_hidden(self->fd);
-	ASSERT_EQ(0, pipe(x.stop));
-	ASSERT_EQ(0, pthread_create(&x.thread, NULL, sleep_unattached, &x));
-	ASSERT_EQ(0, pthread_create(&changer, NULL, change_mappings, &x));
-	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE) ||
-	       !__atomic_load_n(&x.changing, __ATOMIC_ACQUIRE))
-		sched_yield();
-	for (int i = 0; i < 10; i++) {
-		EXPECT_GE(10, survivors(h));
-		ASSERT_TRUE(alive(h, x.hid));
-	}
-	holder_stop(&x);
-	pthread_join(changer, NULL);
-	clear_stack();
-	EXPECT_EQ(0, gh_collect(self->fd));
-	EXPECT_FALSE(alive(h, x.hid));
-	mutator_detach(&m);
 }
 
 TEST_F(threads, precise)
@@ -584,15 +331,13 @@ static void try_too_long(struct heap *h, int *ready)
 
 	CHILD_CHECK(!heap_attach(h));
 	CHILD_CHECK(!mutator_attach(&m, h->fd, false));
-	CHILD_CHECK(!gh_range_add(h->fd, GOHEAP_RANGE_STACK, stack,
-				  STACK_TOO_LONG));
-	side_holder = &x;
-	getcontext(&side_context);
-	side_context.uc_stack.ss_sp = stack;
+	side_make(&x, stack, STACK_TOO_LONG, side_wait);
+	CHILD_CHECK(!x.error);
+	/* At its lower end, so that nearly all of it is in use. */
 	side_context.uc_stack.ss_size = MIB;
-	makecontext(&side_context, above, 0);
+	makecontext(&side_context, side_wait, 0);
 	__atomic_store_n(ready, 1, __ATOMIC_RELEASE);
-	swapcontext(&main_context, &side_context);
+	side_go();
 }
 
 /* Its process loses the heap. */
@@ -640,15 +385,11 @@ static void *hold_precise(void *arg)
 TEST_F(threads, precise_beside_others)
 {
 	struct heap *h = &self->heap;
-	struct holder x = { .h = h };
+	struct holder x = { 0 };
 	struct mutator m;
 
 	ASSERT_EQ(0, mutator_attach(&m, self->fd, false));
-	ASSERT_EQ(0, pipe(x.stop));
-	ASSERT_EQ(0, pthread_create(&x.thread, NULL, hold_precise, &x));
-	while (!__atomic_load_n(&x.ready, __ATOMIC_ACQUIRE))
-		sched_yield();
-	ASSERT_EQ(0, x.error);
+	ASSERT_EQ(0, holder_create(&x, h, NULL, hold_precise));
 	EXPECT_GE(10, survivors(h));
 	EXPECT_FALSE(alive(h, x.hid));
 	holder_stop(&x);
