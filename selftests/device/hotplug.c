@@ -301,7 +301,7 @@ TEST_F(hotplug, reuse_opened_without)
 #define SCRATCH		LISTS
 #define COLLECTOR	2
 
-struct worker {
+struct lister {
 	struct heap *heap;
 	struct goheap_stack *stack;
 	__u32 node;		/* { next, value, check } */
@@ -315,13 +315,13 @@ struct worker {
 static atomic_bool done;	/* or gone wrong */
 static atomic_bool calm;	/* no collections */
 
-static __u64 check_of(const struct worker *w, __u64 value)
+static __u64 check_of(const struct lister *w, __u64 value)
 {
 	return (value ^ w->id) * 0x9e3779b97f4a7c15ULL >> 20;
 }
 
 /* Length of a list, or -1 if a node of it is not what it was. */
-static long list_length(struct worker *w, unsigned int list)
+static long list_length(struct lister *w, unsigned int list)
 {
 	struct heap *h = w->heap;
 	goheap_ref ref;
@@ -336,7 +336,7 @@ static long list_length(struct worker *w, unsigned int list)
 	return n;
 }
 
-static int add_node(struct worker *w, unsigned int list, __u64 value)
+static int add_node(struct lister *w, unsigned int list, __u64 value)
 {
 	goheap_ref *slots = w->stack->slots;
 	struct heap *h = w->heap;
@@ -353,7 +353,7 @@ static int add_node(struct worker *w, unsigned int list, __u64 value)
 	return 0;
 }
 
-static int add_garbage(struct worker *w, __u64 bytes)
+static int add_garbage(struct lister *w, __u64 bytes)
 {
 	goheap_ref refs[8];
 	__u32 nr;
@@ -365,9 +365,9 @@ static int add_garbage(struct worker *w, __u64 bytes)
 	return err;
 }
 
-static void *work(void *arg)
+static void *keep_lists(void *arg)
 {
-	struct worker *w = arg;
+	struct lister *w = arg;
 	__u64 seed = w->id + 1;
 	unsigned int list;
 	long n;
@@ -420,19 +420,19 @@ static void wait_for_more(atomic_ulong *counter, unsigned long more)
 		usleep(1000);
 }
 
-static void wait_for_all(struct worker *workers, unsigned int nr,
+static void wait_for_all(struct lister *listers, unsigned int nr,
 			 unsigned long steps)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
-		wait_for_more(&workers[i].steps, steps);
+		wait_for_more(&listers[i].steps, steps);
 }
 
 TEST_F(hotplug, at_work)
 {
 	enum { THREADS = 3, STEPS = 200 };
-	static struct worker workers[THREADS];
+	static struct lister listers[THREADS];
 	pthread_t threads[THREADS];
 	struct heap *h = &self->heap;
 	__u64 nodes = 0, allocs = 0;
@@ -447,13 +447,13 @@ TEST_F(hotplug, at_work)
 	node = gh_layout_words(h->fd, 3, 1);
 	ASSERT_EQ(0, gh_param_set(h->fd, GOHEAP_PARAM_MAX_HEAP, 64 * MIB));
 	for (i = 0; i < THREADS; i++) {
-		workers[i].heap = h;
-		workers[i].stack = map_stack(h->fd, PAGE);
-		workers[i].node = node;
-		workers[i].id = i;
-		ASSERT_NE(MAP_FAILED, workers[i].stack);
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL, work,
-					    &workers[i]));
+		listers[i].heap = h;
+		listers[i].stack = map_stack(h->fd, PAGE);
+		listers[i].node = node;
+		listers[i].id = i;
+		ASSERT_NE(MAP_FAILED, listers[i].stack);
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, keep_lists,
+					    &listers[i]));
 	}
 
 	/* No ASSERT: the threads have to be told. */
@@ -462,10 +462,10 @@ TEST_F(hotplug, at_work)
 		atomic_store(&calm, round % 2);
 		ok = !gh_param_set(h->fd, GOHEAP_PARAM_GC_PERCENT,
 				   round % 2 ? -1 : 100);
-		wait_for_all(workers, THREADS, STEPS);
+		wait_for_all(listers, THREADS, STEPS);
 		ok = ok && cpu_set_online(false);
 		atomic_store(&calm, false);
-		wait_for_all(workers, THREADS, STEPS);
+		wait_for_all(listers, THREADS, STEPS);
 		ok = ok && cpu_set_online(true);
 	}
 	EXPECT_TRUE(ok)
@@ -474,10 +474,10 @@ TEST_F(hotplug, at_work)
 	atomic_store(&done, true);
 	for (i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], NULL);
-		EXPECT_EQ(0, workers[i].error)
+		EXPECT_EQ(0, listers[i].error)
 			TH_LOG("thread %u", i);
-		nodes += workers[i].nodes;
-		allocs += workers[i].allocs;
+		nodes += listers[i].nodes;
+		allocs += listers[i].allocs;
 	}
 
 	EXPECT_LT(0, nodes);
@@ -519,7 +519,6 @@ TEST_F(hotplug, in_a_cycle)
 	struct goheap_stats stats;
 	unsigned int cycles;
 	struct movers all;
-	const char *why;
 	pthread_t t;
 	void *ok;
 
@@ -532,7 +531,7 @@ TEST_F(hotplug, in_a_cycle)
 	ASSERT_EQ(0, pthread_create(&t, NULL, toggle, NULL));
 	for (cycles = 0; cycles < CYCLES || atomic_load(&toggles) < TOGGLES;
 	     cycles++) {
-		if (gh_collect(h->fd) || mover_stopped(&all) ||
+		if (gh_collect(h->fd) || movers_failed(&all) ||
 		    atomic_load(&done))
 			break;
 	}
@@ -540,13 +539,11 @@ TEST_F(hotplug, in_a_cycle)
 	atomic_store(&done, true);
 	pthread_join(t, &ok);
 	EXPECT_NE(NULL, ok);
-	why = movers_stop(&all);
-	EXPECT_EQ(NULL, why)
-		TH_LOG("%s", why);
+	EXPECT_EQ(0, movers_stop(&all));
 	TH_LOG("%u cycles, away %u times, %lu items moved", cycles,
-	       atomic_load(&toggles), all.moved);
+	       atomic_load(&toggles), all.s.moved);
 	EXPECT_LE(CYCLES, cycles);
-	EXPECT_LT(0, all.moved);
+	EXPECT_LT(0, all.s.moved);
 	EXPECT_EQ(0, movers_surplus(&all));
 	ASSERT_EQ(0, gh_stats(h->fd, &stats));
 	EXPECT_EQ(0, stats.invalid_refs);
