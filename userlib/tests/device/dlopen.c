@@ -46,6 +46,7 @@ static bool load(struct loaded *l, const char *start, const char *end)
 	char path[64];
 	int fd = memfd_create("plugin", MFD_CLOEXEC);
 
+	l->dl = NULL;
 	if (fd < 0 || write(fd, start, (size_t)(end - start)) != end - start)
 		return false;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -118,18 +119,29 @@ static void look(struct goheap *h)
 	EXPECT(!goheap_update_variables(h));
 }
 
+static void try_all(struct goheap *h, struct loaded *l)
+{
+	try_variables(h, l, l->variables().data);
+	try_variables(h, l, l->variables().bss);
+	try_variables(h, l, l->variables().refs);
+}
+
+/* Load one while the heap is in use; false if that cannot be. */
+static bool load_beside(struct goheap *h, struct loaded *l)
+{
+	EXPECT(goheap_new(h, 0, 64));
+	EXPECT(LOAD(l, small));
+	return l->dl;
+}
+
 static void test_loaded_later(struct goheap *h)
 {
 	struct loaded l;
 
-	EXPECT(goheap_new(h, 0, 64));
-	EXPECT(LOAD(&l, small));
-	if (!l.dl)
+	if (!load_beside(h, &l))
 		return;
 	look(h);
-	try_variables(h, &l, l.variables().data);
-	try_variables(h, &l, l.variables().bss);
-	try_variables(h, &l, l.variables().refs);
+	try_all(h, &l);
 	dlclose(l.dl);
 }
 
@@ -138,9 +150,7 @@ static void test_noticed(struct goheap *h)
 {
 	struct loaded l;
 
-	EXPECT(goheap_new(h, 0, 64));
-	EXPECT(LOAD(&l, small));
-	if (!l.dl)
+	if (!load_beside(h, &l))
 		return;
 	EXPECT(goheap_new(h, GOHEAP_LAYOUT_NOSCAN, BIG));
 	try_variables(h, &l, l.variables().refs);
@@ -180,9 +190,7 @@ static void test_replaced(struct goheap *h)
 			return;
 		}
 		look(h);
-		try_variables(h, &l, l.variables().data);
-		try_variables(h, &l, l.variables().bss);
-		try_variables(h, &l, l.variables().refs);
+		try_all(h, &l);
 		dlclose(l.dl);
 	}
 }
@@ -211,16 +219,12 @@ static void test_range_of_variables(struct goheap *h)
 {
 	struct loaded l;
 
-	EXPECT(goheap_new(h, 0, 64));
-	EXPECT(LOAD(&l, small));
-	if (!l.dl)
+	if (!load_beside(h, &l))
 		return;
 	EXPECT(goheap_range_add(h, l.variables().bss, 800) == -1 &&
 	       errno == EEXIST);
 	EXPECT(goheap_new(h, GOHEAP_LAYOUT_NOSCAN, BIG));
-	try_variables(h, &l, l.variables().data);
-	try_variables(h, &l, l.variables().bss);
-	try_variables(h, &l, l.variables().refs);
+	try_all(h, &l);
 	dlclose(l.dl);
 }
 
@@ -230,9 +234,7 @@ static void test_range_in_the_way(struct goheap *h)
 	struct goheap_range range = { .size = sizeof(range), .bytes = 8 };
 	struct loaded l;
 
-	EXPECT(goheap_new(h, 0, 64));
-	EXPECT(LOAD(&l, small));
-	if (!l.dl)
+	if (!load_beside(h, &l))
 		return;
 	range.start = (uintptr_t)(l.variables().bss + 1000);
 	EXPECT(!ioctl(goheap_fd(h), GOHEAP_IOC_RANGE_ADD, &range));
@@ -251,9 +253,7 @@ static void test_range_of_thread_local(struct goheap *h)
 	struct loaded l;
 	goheap_ref *refs;
 
-	EXPECT(goheap_new(h, 0, 64));
-	EXPECT(LOAD(&l, small));
-	if (!l.dl)
+	if (!load_beside(h, &l))
 		return;
 	look(h);
 	refs = l.thread_local_refs();
