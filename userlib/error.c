@@ -27,6 +27,12 @@ int gh_error(int error, const char *format, ...)
 	return -1;
 }
 
+/* What malloc() has said, in words of its own: others may be left from before. */
+int gh_no_memory(void)
+{
+	return gh_error(ENOMEM, "no memory for the library");
+}
+
 /* A line on stderr, in one write so that lines of threads do not mix. */
 void gh_warn(const char *format, ...)
 {

@@ -142,8 +142,10 @@ static void *map_wiped(void)
 	void *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (page == MAP_FAILED)
+	if (page == MAP_FAILED) {
+		gh_no_memory();
 		return NULL;
+	}
 	if (!madvise(page, bytes, MADV_WIPEONFORK))
 		return page;
 	gh_error(errno, "cannot tell children: %s", strerror(errno));
@@ -244,8 +246,10 @@ static struct goheap *open_fd(int fd, bool precise)
 	if (!have_mine())
 		return NULL;
 	heap = calloc(1, sizeof(*heap));
-	if (!heap)
+	if (!heap) {
+		gh_no_memory();
 		return NULL;
+	}
 	heap->fd = fd;
 	heap->max_stack = GH_LOCALS_BYTES;
 	heap->max_hstack = GH_HSTACK_MAX;

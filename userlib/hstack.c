@@ -272,8 +272,10 @@ struct goheap_hstack *goheap_hstack_new(struct goheap *h)
 		return NULL;
 	}
 	hs = calloc(1, sizeof(*hs));
-	if (!hs)
+	if (!hs) {
+		gh_no_memory();
 		return NULL;
+	}
 	if (make_object(hs, h)) {
 		free(hs);
 		return NULL;

@@ -147,6 +147,7 @@ static inline uint32_t gh_cycles(const struct gh_heap *heap)
 /* error.c */
 int gh_error(int error, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+int gh_no_memory(void);
 void gh_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* heap.c */

@@ -95,7 +95,7 @@ int goheap_layout_fields(struct goheap *h, size_t elem_size,
 	va_list args;
 
 	if (!mask)
-		return -1;
+		return gh_no_memory();
 	va_start(args, nfields);
 	for (unsigned int i = 0; i < nfields && good; i++) {
 		size_t offset = va_arg(args, size_t);

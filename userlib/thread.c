@@ -105,12 +105,9 @@ static int register_exit(void)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, make_exit_key);
-	if (!have_exit_key) {
-		errno = EAGAIN;
-		return -1;
-	}
-	errno = pthread_setspecific(exit_key, &no_thread);
-	return errno ? -1 : 0;
+	if (!have_exit_key)
+		return gh_error(EAGAIN, "no key for the ends of threads");
+	return pthread_setspecific(exit_key, &no_thread) ? gh_no_memory() : 0;
 }
 
 static struct goheap_stack *map_stack(struct gh_heap *heap, size_t bytes)
@@ -193,8 +190,10 @@ static struct gh_thread *new_state(struct gh_heap *heap)
 	struct gh_thread *t = calloc(1, sizeof(*t));
 	int error;
 
-	if (!t)
+	if (!t) {
+		gh_no_memory();
 		return NULL;
+	}
 	t->pub.heap = &heap->pub;
 	t->pub.plain = heap->precise ? NULL : &heap->pub;
 	t->pub.locals = NO_LOCALS;

@@ -96,6 +96,9 @@ void test_reader_keeps_nothing(struct goheap *h);
 void test_reader_beside(struct goheap *h);
 void test_reader_alone(struct goheap *h);
 
+void test_no_memory(struct goheap *h);
+void test_fork_no_memory(struct goheap *h);
+
 void test_coroutines(struct goheap *h);
 void test_coroutine_heaps(struct goheap *h);
 void test_coroutine_registers(struct goheap *h);

@@ -100,6 +100,10 @@ static const struct {
 	  GOHEAP_OPEN_PRECISE },
 	{ "somebody else writes the top of a managed stack",
 	  test_hstack_hostile, GOHEAP_OPEN_PRECISE },
+	{ "no memory, at each place where some is needed", test_no_memory,
+	  GOHEAP_OPEN_PRECISE },
+	{ "a child that cannot map the heap", test_fork_no_memory,
+	  GOHEAP_OPEN_PRECISE },
 };
 
 int main(void)
