@@ -103,19 +103,20 @@ void gh_heaps_after_fork(void)
 	for (heap = heaps; heap; heap = heap->next) {
 		heap->attached = false;
 		gh_hstacks_lose(heap);
-		gh_variables_forget(heap);
-		if (!map_objects(heap))
-			gh_variables_update(heap);
+		map_objects(heap);
+		gh_variables_again(heap);
 	}
 }
 
 static void fork_prepare(void)
 {
 	pthread_mutex_lock(&gh_lock);
+	gh_variables_fork();
 }
 
 static void fork_parent(void)
 {
+	gh_variables_forked();
 	pthread_mutex_unlock(&gh_lock);
 }
 
@@ -123,6 +124,7 @@ static void fork_child(void)
 {
 	int saved = errno;
 
+	gh_variables_child();
 	gh_heaps_after_fork();
 	for (struct gh_heap *heap = heaps; heap; heap = heap->next)
 		pthread_mutex_init(&heap->trace_lock, NULL);
@@ -364,7 +366,8 @@ struct goheap *goheap_open(unsigned int flags)
  * @flags: 0 or GOHEAP_OPEN_PRECISE, for this process
  *
  * The heap keeps its parameters; of the environment only GODEBUG=gctrace
- * counts.
+ * counts. A process may have a heap twice; each thread then allocates by one of
+ * the two, and gets EBUSY for the other.
  *
  * With a descriptor of goheap_reader_fd() the process can read the heap and no
  * more. Whatever would change it fails with EPERM, goheap_local() and

@@ -6,7 +6,9 @@
  *
  *  1. gh_lock: the list of heaps, each heap's lists of threads and of managed
  *     stacks and its mapping. Held across fork().
- *  2. gh_heap.trace_lock: the cycle traced last.
+ *  2. The one of variables.c, of whoever looks at what is loaded. Held across
+ *     fork().
+ *  3. gh_heap.trace_lock: the cycle traced last.
  *
  * A thread's own state is used by that thread without a lock; others touch it
  * only under gh_lock while its heap is being closed, or in a child after
@@ -195,7 +197,10 @@ static inline bool gh_keep_new(struct goheap_thread *t, goheap_ref ref)
 /* variables.c */
 int gh_variables_update(struct gh_heap *heap);
 bool gh_variables_changed(const struct gh_heap *heap);
-void gh_variables_forget(struct gh_heap *heap);
+void gh_variables_fork(void);
+void gh_variables_forked(void);
+void gh_variables_child(void);
+void gh_variables_again(struct gh_heap *heap);
 void gh_variables_remove(struct gh_heap *heap);
 int gh_variables_update_thread(struct gh_thread *t);
 void gh_variables_remove_thread(struct gh_thread *t);

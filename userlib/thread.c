@@ -154,7 +154,8 @@ static int map_control(struct gh_thread *t, struct gh_heap *heap)
 
 	if (page == MAP_FAILED)
 		return gh_error(errno, "cannot map control pages: %s",
-				strerror(errno));
+				errno == EBUSY ? "the thread has them already"
+					       : strerror(errno));
 	t->pub.page = page;
 	t->slots = (struct goheap_slots *)((char *)page + GOHEAP_CONTROL_BYTES);
 	gh_caches_void(t, t->pub.page->generation);

@@ -23,6 +23,11 @@
  *
  * Ranges belong to the process's attachment to the heap, so a child registers its
  * own, and a heap that is open twice has those of the first time in the way.
+ *
+ * The dynamic linker has a lock, which the C library does not make anew in a child:
+ * if a thread was looking when another one called fork(), whoever looks in the child
+ * waits for ever. So no thread of the library's looks during a fork(), and a child
+ * takes over what its parent had found, which is as true there. Others may look.
  */
 
 #include <errno.h>
@@ -61,6 +66,35 @@ struct look {
 	bool add;
 	int error;
 };
+
+/* One thread at a time looks; under gh_lock or without it. Held across fork(). */
+static pthread_mutex_t walk_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void walk_all(int (*note)(struct dl_phdr_info *, size_t, void *),
+		     void *arg)
+{
+	pthread_mutex_lock(&walk_lock);
+	dl_iterate_phdr(note, arg);
+	pthread_mutex_unlock(&walk_lock);
+}
+
+/* Let nobody look. Called under gh_lock. */
+void gh_variables_fork(void)
+{
+	pthread_mutex_lock(&walk_lock);
+}
+
+/* And again, in the parent. */
+void gh_variables_forked(void)
+{
+	pthread_mutex_unlock(&walk_lock);
+}
+
+/* In the child. */
+void gh_variables_child(void)
+{
+	pthread_mutex_init(&walk_lock, NULL);
+}
 
 static int change(struct gh_heap *heap, unsigned long command, uintptr_t start,
 		  size_t bytes)
@@ -177,10 +211,10 @@ static int update(struct gh_heap *heap, struct gh_ranges *ranges,
 
 	for (unsigned int i = 0; i < ranges->nr; i++)
 		ranges->v[i].found = false;
-	dl_iterate_phdr(walk, &look);
+	walk_all(walk, &look);
 	remove_lost(heap, ranges);
 	look.add = true;
-	dl_iterate_phdr(walk, &look);
+	walk_all(walk, &look);
 	if (look.error)
 		return gh_error(
 			look.error, "cannot register variables: %s",
@@ -209,7 +243,7 @@ int gh_variables_update(struct gh_heap *heap)
 
 	if (heap->precise || !heap->attached)
 		return 0;
-	dl_iterate_phdr(count, &changes);
+	walk_all(count, &changes);
 	if (changes == heap->static_changes)
 		return 0;
 	if (update(heap, &heap->variables, NULL, note_segments))
@@ -225,15 +259,27 @@ bool gh_variables_changed(const struct gh_heap *heap)
 
 	if (heap->precise)
 		return false;
-	dl_iterate_phdr(count, &changes);
+	walk_all(count, &changes);
 	return changes != heap->static_changes;
 }
 
-/* In a child, whose attachment is new. Called under gh_lock. */
-void gh_variables_forget(struct gh_heap *heap)
+/*
+ * In a child, whose attachment is new: the same again. What cannot be registered is
+ * looked for when the child first asks for memory. Called under gh_lock.
+ */
+void gh_variables_again(struct gh_heap *heap)
 {
-	heap->variables.nr = 0;
-	heap->static_changes = 0;
+	struct gh_ranges *ranges = &heap->variables;
+
+	for (unsigned int i = 0; i < ranges->nr; i++) {
+		struct gh_range *r = &ranges->v[i];
+
+		if (!heap->attached || change(heap, GOHEAP_IOC_RANGE_ADD,
+					      r->start, r->end - r->start)) {
+			ranges->nr = i;
+			heap->static_changes = 0;
+		}
+	}
 }
 
 /*

@@ -104,6 +104,15 @@ static const struct {
 	  GOHEAP_OPEN_PRECISE },
 	{ "a child that cannot map the heap", test_fork_no_memory,
 	  GOHEAP_OPEN_PRECISE },
+	{ "a fork while threads allocate", test_fork_beside, 0 },
+	{ "the same in a precise heap", test_fork_beside, GOHEAP_OPEN_PRECISE },
+	{ "another program is executed", test_exec, GOHEAP_OPEN_PRECISE },
+	{ "a jump out of frames", test_longjmp, GOHEAP_OPEN_PRECISE },
+	{ "threads end when their heap is closed", test_close_and_end, 0 },
+	{ "the program closes the library's descriptor", test_descriptor_closed,
+	  GOHEAP_OPEN_PRECISE },
+	{ "a heap that a process has twice", test_open_twice,
+	  GOHEAP_OPEN_PRECISE },
 };
 
 int main(void)
