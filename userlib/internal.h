@@ -97,6 +97,8 @@ struct gh_heap {
  * @slots: leases, behind pub.page
  * @tls: registered thread-local variables
  * @nr_caches: entries of pub.caches in use
+ * @late: 0, or the number of a thread that was about to end when it was made
+ * @owner: that thread
  * @next: next state of the same thread
  * @heap_next: next state of the same heap; gh_lock
  * @heap_prev: where the heap's list refers to this state; gh_lock
@@ -107,6 +109,8 @@ struct gh_thread {
 	struct goheap_slots *slots;
 	struct gh_ranges tls;
 	unsigned int nr_caches;
+	pid_t late;
+	pthread_t owner;
 	struct gh_thread *next;
 	struct gh_thread *heap_next;
 	struct gh_thread **heap_prev;

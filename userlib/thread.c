@@ -8,11 +8,18 @@
  * thread that has used no heap has a state whose heap is NULL, and so has one
  * whose heap was closed by another thread, which must not free what the owner
  * may be looking at.
+ *
+ * Destructors of the program's may use a heap after the library's has run, which is
+ * then run again; but not for ever, and what the last of them leave behind is in the
+ * way of a thread that is given the same place for its variables. So a state that is
+ * made late knows its thread, and who makes one ends those whose thread is gone.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -30,6 +37,9 @@ __thread struct goheap_thread *goheap_self = NO_THREAD;
 
 /* All states of the calling thread. */
 static __thread struct gh_thread *states;
+
+/* It is about to end. */
+static __thread bool ending;
 
 static pthread_key_t exit_key;
 static bool have_exit_key;
@@ -88,6 +98,7 @@ static void thread_exit(void *unused)
 	struct gh_thread *t;
 
 	(void)unused;
+	ending = true;
 	goheap_self = NO_THREAD;
 	while ((t = states)) {
 		states = t->next;
@@ -186,6 +197,31 @@ static int join_heap(struct gh_thread *t, struct gh_heap *heap)
 	return ret;
 }
 
+static bool is_gone(const struct gh_thread *t)
+{
+	return t->late && (pthread_equal(t->owner, pthread_self()) ||
+			   syscall(SYS_tgkill, getpid(), t->late, 0));
+}
+
+/* End what threads have left behind; the caller has nothing of the heap yet. */
+static void end_left_behind(struct gh_heap *heap)
+{
+	struct gh_thread *t, *next;
+	int saved = errno;
+
+	pthread_mutex_lock(&gh_lock);
+	for (t = heap->threads; t; t = next) {
+		next = t->heap_next;
+		if (is_gone(t)) {
+			unmap_all(t);
+			unlink_from_heap(t);
+			free_state(t);
+		}
+	}
+	pthread_mutex_unlock(&gh_lock);
+	errno = saved;
+}
+
 static struct gh_thread *new_state(struct gh_heap *heap)
 {
 	struct gh_thread *t = calloc(1, sizeof(*t));
@@ -194,6 +230,11 @@ static struct gh_thread *new_state(struct gh_heap *heap)
 	if (!t) {
 		gh_no_memory();
 		return NULL;
+	}
+	end_left_behind(heap);
+	if (ending) {
+		t->late = (pid_t)syscall(SYS_gettid);
+		t->owner = pthread_self();
 	}
 	t->pub.heap = &heap->pub;
 	t->pub.plain = heap->precise ? NULL : &heap->pub;

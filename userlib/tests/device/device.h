@@ -101,6 +101,7 @@ void test_fork_no_memory(struct goheap *h);
 void test_fork_beside(struct goheap *h);
 void test_exec(struct goheap *h);
 void test_longjmp(struct goheap *h);
+void test_last_words(struct goheap *h);
 void test_close_and_end(struct goheap *h);
 void test_descriptor_closed(struct goheap *h);
 void test_open_twice(struct goheap *h);

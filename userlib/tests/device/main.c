@@ -108,6 +108,8 @@ static const struct {
 	{ "the same in a precise heap", test_fork_beside, GOHEAP_OPEN_PRECISE },
 	{ "another program is executed", test_exec, GOHEAP_OPEN_PRECISE },
 	{ "a jump out of frames", test_longjmp, GOHEAP_OPEN_PRECISE },
+	{ "destructors of a thread use the heap", test_last_words, 0 },
+	{ "the same of a precise heap", test_last_words, GOHEAP_OPEN_PRECISE },
 	{ "threads end when their heap is closed", test_close_and_end, 0 },
 	{ "the program closes the library's descriptor", test_descriptor_closed,
 	  GOHEAP_OPEN_PRECISE },

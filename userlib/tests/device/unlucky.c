@@ -183,7 +183,55 @@ void test_longjmp(struct goheap *h)
 	}
 }
 
+/* A thread's destructor that uses the heap as often as it is let. */
+static pthread_key_t last_words;
 static struct goheap *heap;
+static __thread goheap_ref thread_list;
+static int words_said;
+static bool words_failed;
+
+static void say_last_words(void *layout)
+{
+	goheap_ref list = make_list(heap, *(int *)layout, LENGTH);
+
+	if (!list || !check_list(heap, list, LENGTH))
+		words_failed = true;
+	goheap_store(heap, &thread_list, list);
+	pthread_setspecific(last_words, layout);
+	words_said++;
+}
+
+static void *use_and_end(void *layout)
+{
+	thread_list = make_list(heap, *(int *)layout, LENGTH);
+	pthread_setspecific(last_words, layout);
+	return check_list(heap, thread_list, LENGTH) ? layout : NULL;
+}
+
+/* Each of them has its stack and its variables where the one before had them. */
+void test_last_words(struct goheap *h)
+{
+	int layout = node_layout(h);
+	struct goheap_stats stats;
+	pthread_t thread;
+	void *result;
+
+	heap = h;
+	words_failed = false;
+	words_said = 0;
+	EXPECT(!pthread_key_create(&last_words, say_last_words));
+	for (int i = 0; i < 30; i++) {
+		EXPECT(!pthread_create(&thread, NULL, use_and_end, &layout));
+		EXPECT(!pthread_join(thread, &result) && result);
+		if (i % 10 == 0)
+			EXPECT(!goheap_gc(h));
+	}
+	EXPECT(!words_failed && words_said >= 2 * 30);
+	pthread_key_delete(last_words);
+	EXPECT(!goheap_gc(h) && !goheap_stats(h, &stats));
+	EXPECT(stats.heap_objects < 20 * LENGTH && !stats.evictions);
+}
+
 static pthread_barrier_t barrier;
 
 /* Ends without having seen that its heap is gone. */
