@@ -321,27 +321,48 @@ static int bring_in_piece(struct goheap_piece *p, struct mm_struct *mm)
 	return err;
 }
 
+/* Pieces with pages to be brought in, and whether one is on its way. */
+struct missing {
+	struct goheap_piece piece[GOHEAP_NR_PIECES];
+	int err;
+};
+
+static void bring_in(struct mm_struct *mm, void *data)
+{
+	struct missing *x = data;
+	int i;
+
+	for (i = 0; i < GOHEAP_NR_PIECES; i++)
+		if (x->piece[i].absent && bring_in_piece(&x->piece[i], mm))
+			x->err = -EAGAIN;
+}
+
 /**
  * goheap_copy_bring_in() - have pages brought in that have not been copied
  * @c: room for the copies
+ * @since: when the try began; moved on by what waiting for the mmap lock took
  *
- * Return: 0; -EAGAIN as long as one is on its way; -EBUSY without the mmap lock.
+ * Return: 0; -EAGAIN as long as one is on its way; -EBUSY without the mmap lock;
+ * -ENOMEM.
  */
-int goheap_copy_bring_in(struct goheap_copy *c)
+int goheap_copy_bring_in(struct goheap_copy *c, u64 *since)
 {
-	int i, err = 0;
+	struct missing x = {};
+	u64 waited = 0;
+	int i, err;
 
-	if (!mmap_read_trylock(c->mm))
-		return -EBUSY;
-	for (i = 0; i < GOHEAP_NR_PIECES; i++)
-		if (c->piece[i].absent && bring_in_piece(&c->piece[i], c->mm))
-			err = -EAGAIN;
-	mmap_read_unlock(c->mm);
+	memcpy(x.piece, c->piece, sizeof(x.piece));
+	err = goheap_mapping_locked(c->mm, bring_in, &x, sizeof(x), &waited);
+	c->lock_ns += waited;
+	*since += waited;
+	if (err)
+		return err;
+	memcpy(c->piece, x.piece, sizeof(c->piece));
 	for (i = 0; i < GOHEAP_NR_PIECES; i++)
 		if (c->piece[i].absent && c->piece[i].ask)
 			goheap_mapping_ask(&c->ask, c->mm, c->piece[i].ask,
 					   c->piece[i].last + PAGE_SIZE);
-	return err;
+	return x.err;
 }
 
 /* The first address from @start on that is mapped, if that is easy to find. */
@@ -371,7 +392,7 @@ static int range_copy(struct goheap_copy *c, unsigned long start,
 	goheap_piece_set(p, start, start + n);
 	copy_piece(p, c->buffer);
 	for (nth = 1; !copied_all(p); nth++) {
-		err = goheap_copy_bring_in(c);
+		err = goheap_copy_bring_in(c, &since);
 		if (!goheap_copy_again(c, nth, err, &since))
 			return -ETIMEDOUT;
 		copy_piece(p, c->buffer);

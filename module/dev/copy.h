@@ -120,7 +120,7 @@ void goheap_piece_set(struct goheap_piece *p, unsigned long from,
 unsigned long goheap_copy_bytes(const struct goheap_copy *c);
 bool goheap_copy_pieces(struct goheap_copy *c);
 int goheap_copy_grow(struct goheap_copy *c);
-int goheap_copy_bring_in(struct goheap_copy *c);
+int goheap_copy_bring_in(struct goheap_copy *c, u64 *since);
 int goheap_range_mark(struct goheap_copy *c, struct goheap_attachment *att,
 		      unsigned long start, unsigned long end, bool stack,
 		      struct gh_mark *m);

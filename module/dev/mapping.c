@@ -9,9 +9,10 @@
  * there is always somebody who waits for the lock, and then no try succeeds.
  *
  * So after one try a work item waits for its turn like everybody else, and the
- * collector waits for the work item, up to a limit. A look-up that was given up
- * ends by itself when it gets the lock; until then it keeps the process's memory
- * and the module, whose queue is emptied before it goes.
+ * collector waits for the work item, up to a limit. What was given up is done all
+ * the same when the work item gets the lock, and nobody sees what it came to; until
+ * then it keeps the process's memory and the module, whose queue is emptied before
+ * it goes.
  *
  * A page that a userfaultfd stands for comes when its server is asked for it, and
  * it is asked by a fault that waits. A collector does not do that, but has a work
@@ -44,20 +45,25 @@
 static struct workqueue_struct *goheap_mapping_queue;
 
 /**
- * struct lookup - a look-up that waits for its turn
+ * struct turn - something to be done under the mmap lock, when its turn comes
  * @work: the work item
- * @done: it has looked
+ * @done: it has been done
  * @ref: one for each side
  * @mm: the process, with a reference of the work item's
- * @addr: address that is looked for
- * @below: pages that far below it are looked for
- * @map: out: the mapping that it is in
+ * @fn: what is to be done
+ * @data: a copy of what @fn reads and writes
  */
-struct lookup {
+struct turn {
 	struct work_struct work;
 	struct completion done;
 	refcount_t ref;
 	struct mm_struct *mm;
+	void (*fn)(struct mm_struct *mm, void *data);
+	u64 data[];
+};
+
+/* What is looked for, and what was found: see goheap_mapping_find(). */
+struct lookup {
 	unsigned long addr;
 	unsigned long below;
 	struct goheap_mapping map;
@@ -128,65 +134,98 @@ static unsigned long first_used(struct vm_area_struct *vma, unsigned long addr)
 	return addr;
 }
 
-static void find(struct mm_struct *mm, unsigned long addr, unsigned long below,
-		 struct goheap_mapping *map)
+static void put(struct turn *t)
 {
-	struct vm_area_struct *vma = find_vma(mm, addr);
+	if (refcount_dec_and_test(&t->ref))
+		kfree(t);
+}
+
+static void take_turn(struct work_struct *work)
+{
+	struct turn *t = container_of(work, struct turn, work);
+
+	mmap_read_lock(t->mm);
+	t->fn(t->mm, t->data);
+	mmap_read_unlock(t->mm);
+	mmput_async(t->mm);
+	complete(&t->done);
+	put(t);
+}
+
+/* Wait until it has been done. */
+static int wait_for_turn(struct mm_struct *mm,
+			 void (*fn)(struct mm_struct *mm, void *data),
+			 void *data, size_t bytes)
+{
+	struct turn *t = kzalloc(sizeof(*t) + bytes, GFP_KERNEL_ACCOUNT);
+	int err = 0;
+
+	if (!t)
+		return -ENOMEM;
+	INIT_WORK(&t->work, take_turn);
+	init_completion(&t->done);
+	refcount_set(&t->ref, 2);
+	mmget(mm);
+	t->mm = mm;
+	t->fn = fn;
+	memcpy(t->data, data, bytes);
+	queue_work(goheap_mapping_queue, &t->work);
+	if (wait_for_completion_timeout(&t->done, PATIENCE))
+		memcpy(data, t->data, bytes);
+	else
+		err = -EBUSY;
+	put(t);
+	return err;
+}
+
+/**
+ * goheap_mapping_locked() - do something under the mmap lock
+ * @mm: process, with a reference
+ * @fn: what is to be done; it must not wait for the process
+ * @data: what @fn reads and writes, with no pointers to what may go meanwhile
+ * @bytes: bytes of @data
+ * @waited: out: increased by what waiting for the lock has taken, ns
+ *
+ * Context: sleeps, up to ten seconds; the mmap lock not held.
+ * Return: 0; -EBUSY if the mmap lock could not be had, or -ENOMEM: @data is as it
+ * was.
+ */
+int goheap_mapping_locked(struct mm_struct *mm,
+			  void (*fn)(struct mm_struct *mm, void *data),
+			  void *data, size_t bytes, u64 *waited)
+{
+	u64 since;
+	int err;
+
+	if (mmap_read_trylock(mm)) {
+		fn(mm, data);
+		mmap_read_unlock(mm);
+		return 0;
+	}
+	since = ktime_get_ns();
+	err = wait_for_turn(mm, fn, data, bytes);
+	*waited += ktime_get_ns() - since;
+	return err;
+}
+
+static void find(struct mm_struct *mm, void *data)
+{
+	struct lookup *l = data;
+	struct goheap_mapping *map = &l->map;
+	struct vm_area_struct *vma = find_vma(mm, l->addr);
+	unsigned long from;
 
 	memset(map, 0, sizeof(*map));
-	if (!vma || vma->vm_start > addr || !goheap_vma_memory(vma))
+	if (!vma || vma->vm_start > l->addr || !goheap_vma_memory(vma))
 		return;
 	map->lo = vma->vm_start;
 	map->hi = vma->vm_end;
 	if (vma->vm_flags & VM_GROWSDOWN)
 		map->lo -= min(map->lo, GROWTH);
-	if (below)
-		map->used = first_used(vma, max(vma->vm_start,
-						round_down(addr - min(addr, below),
-							   PAGE_SIZE)));
-}
-
-static void put(struct lookup *l)
-{
-	if (refcount_dec_and_test(&l->ref))
-		kfree(l);
-}
-
-static void look_up(struct work_struct *work)
-{
-	struct lookup *l = container_of(work, struct lookup, work);
-
-	mmap_read_lock(l->mm);
-	find(l->mm, l->addr, l->below, &l->map);
-	mmap_read_unlock(l->mm);
-	mmput_async(l->mm);
-	complete(&l->done);
-	put(l);
-}
-
-/* Wait until it has been this look-up's turn. */
-static int find_in_turn(struct mm_struct *mm, unsigned long addr,
-			unsigned long below, struct goheap_mapping *map)
-{
-	struct lookup *l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
-	int err = 0;
-
-	if (!l)
-		return -ENOMEM;
-	INIT_WORK(&l->work, look_up);
-	init_completion(&l->done);
-	refcount_set(&l->ref, 2);
-	mmget(mm);
-	l->mm = mm;
-	l->addr = addr;
-	l->below = below;
-	queue_work(goheap_mapping_queue, &l->work);
-	if (wait_for_completion_timeout(&l->done, PATIENCE))
-		*map = l->map;
-	else
-		err = -EBUSY;
-	put(l);
-	return err;
+	if (!l->below)
+		return;
+	from = round_down(l->addr - min(l->addr, l->below), PAGE_SIZE);
+	map->used = first_used(vma, max(vma->vm_start, from));
 }
 
 /**
@@ -195,18 +234,21 @@ static int find_in_turn(struct mm_struct *mm, unsigned long addr,
  * @addr: any address
  * @below: look for pages that exist from so many bytes below it on; 0 for not
  * @map: out: a mapping in which a stack may be, see goheap_vma_memory()
+ * @waited: as for goheap_mapping_locked()
  *
- * Context: sleeps, up to ten seconds; the mmap lock not held.
- * Return: 0; -EBUSY if the mmap lock could not be had, or -ENOMEM: @map is not set.
+ * Context: as goheap_mapping_locked().
+ * Return: as goheap_mapping_locked(); unless 0, @map is not set.
  */
 int goheap_mapping_find(struct mm_struct *mm, unsigned long addr,
-			unsigned long below, struct goheap_mapping *map)
+			unsigned long below, struct goheap_mapping *map,
+			u64 *waited)
 {
-	if (!mmap_read_trylock(mm))
-		return find_in_turn(mm, addr, below, map);
-	find(mm, addr, below, map);
-	mmap_read_unlock(mm);
-	return 0;
+	struct lookup l = { .addr = addr, .below = below };
+	int err = goheap_mapping_locked(mm, find, &l, sizeof(l), waited);
+
+	if (!err)
+		*map = l.map;
+	return err;
 }
 
 /**

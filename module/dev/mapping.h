@@ -2,6 +2,8 @@
 #ifndef GOHEAP_MAPPING_H
 #define GOHEAP_MAPPING_H
 
+#include <linux/types.h>
+
 struct goheap_ask;
 struct mm_struct;
 struct vm_area_struct;
@@ -18,8 +20,12 @@ struct goheap_mapping {
 	unsigned long used;
 };
 
+int goheap_mapping_locked(struct mm_struct *mm,
+			  void (*fn)(struct mm_struct *mm, void *data),
+			  void *data, size_t bytes, u64 *waited);
 int goheap_mapping_find(struct mm_struct *mm, unsigned long addr,
-			unsigned long below, struct goheap_mapping *map);
+			unsigned long below, struct goheap_mapping *map,
+			u64 *waited);
 long goheap_mapping_bring_in(struct vm_area_struct *vma, unsigned long addr,
 			     unsigned long end);
 int goheap_mapping_init(void);

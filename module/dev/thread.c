@@ -315,7 +315,7 @@ static int find_first(struct goheap_copy *c)
 
 	if (!at)
 		return 0;
-	err = goheap_mapping_find(c->mm, at, FIRST_BELOW, &map);
+	err = goheap_mapping_find(c->mm, at, FIRST_BELOW, &map, &c->lock_ns);
 	if (err || !map.hi)
 		return err;
 	c->used = map.used;
@@ -338,7 +338,7 @@ static int find_mapping(struct goheap_copy *c)
 	bool first;
 	int err;
 
-	err = goheap_mapping_find(c->mm, sp, 0, &map);
+	err = goheap_mapping_find(c->mm, sp, 0, &map, &c->lock_ns);
 	if (err)
 		return err;
 	first = is_first(c, map.lo, map.hi);
@@ -361,7 +361,6 @@ static int find_mapping(struct goheap_copy *c)
 /* Find the stack that the thread is on: c->lo and c->hi, both 0 for none. */
 static int find_stack(struct goheap_copy *c, struct goheap_attachment *att)
 {
-	u64 since = ktime_get_ns();
 	int err;
 
 	c->guessed = false;
@@ -369,7 +368,6 @@ static int find_stack(struct goheap_copy *c, struct goheap_attachment *att)
 	memset(c->rest, 0, sizeof(c->rest));
 	c->known = on_known_stack(c, att);
 	err = c->known ? find_first(c) : find_mapping(c);
-	c->lock_ns += ktime_get_ns() - since;
 	/* Without knowing where its first stack is, no stack is right. */
 	if (err) {
 		c->lo = 1;
@@ -397,12 +395,14 @@ static bool deeper(struct goheap_copy *c)
 
 	if (!c->piece[GOHEAP_PIECE_FIRST].end)
 		return false;
-	return goheap_mapping_find(c->mm, first_at(c), FIRST_BELOW, &map) ||
+	return goheap_mapping_find(c->mm, first_at(c), FIRST_BELOW, &map,
+				   &c->lock_ns) ||
 	       (map.hi && map.used < c->used);
 }
 
 /* Do what a try lacked. */
-static int prepare(struct goheap_copy *c, struct goheap_attachment *att)
+static int prepare(struct goheap_copy *c, struct goheap_attachment *att,
+		   u64 *since)
 {
 	switch (c->result) {
 	case OUTSIDE:
@@ -410,7 +410,7 @@ static int prepare(struct goheap_copy *c, struct goheap_attachment *att)
 	case TOO_LONG:
 		return goheap_copy_grow(c);
 	case ABSENT:
-		return goheap_copy_bring_in(c);
+		return goheap_copy_bring_in(c, since);
 	default:
 		return 0;
 	}
@@ -453,13 +453,10 @@ static int copy_until(struct goheap_copy *c, struct goheap_attachment *att)
 	for (nth = 1; try_thread(c, att); nth++) {
 		if (c->result == GONE || exiting(c->task))
 			return -ESRCH;
-		err = prepare(c, att);
+		err = prepare(c, att, &since);
 		if (err == -EFBIG)
 			return err;
-		/*
-		 * What it took to get the mmap lock is counted as that, and a
-		 * stack that grows meanwhile is no reason to give up.
-		 */
+		/* A stack that grows meanwhile is no reason to give up. */
 		if (c->result == OUTSIDE)
 			since = ktime_get_ns();
 		if (!goheap_copy_again(c, nth, err, &since))
