@@ -15,60 +15,21 @@
  * charged to the cgroup, and a kill would be the module's doing.
  */
 #include <limits.h>
-#include <mntent.h>
-#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#include "goheap_test.h"
+#include "cgroup.h"
 
 #define LIMIT		(32 * MIB)
 
 FIXTURE(memcg) {
 	const char *missing;
-	char root[128];		/* where cgroup2 is mounted */
-	bool mounted;		/* by us */
+	struct cgroups cgroups;
 	bool enabled;		/* we gave cgroups a memory controller */
-	char home[384];		/* the cgroup we came from */
 	char dir[192];		/* the one to test with */
 	struct heap heap;
 	int fd;
 };
-
-static bool write_text(const char *dir, const char *name, const char *text)
-{
-	size_t len = strlen(text);
-	char path[512];
-	bool ok;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ok = write(fd, text, len) == (ssize_t)len;
-	close(fd);
-	return ok;
-}
-
-static bool read_text(const char *dir, const char *name, char *buf, size_t len)
-{
-	char path[512];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, buf, len - 1);
-	close(fd);
-	if (n < 0)
-		return false;
-	buf[n] = '\0';
-	return true;
-}
 
 /* memory.current, or a value that none has. */
 static __s64 usage(const char *dir)
@@ -153,85 +114,22 @@ static bool set_limit_below(const char *dir, __u64 bytes)
 	return waitpid(pid, &status, 0) == pid && !status;
 }
 
-static __u64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
-}
-
-/* Move the calling process. */
-static bool enter(const char *dir)
-{
-	return write_text(dir, "cgroup.procs", "0");
-}
-
-/* Is a word in a file of words? */
-static bool has_word(const char *dir, const char *name, const char *word)
-{
-	char buf[512], *w, *save;
-
-	if (!read_text(dir, name, buf, sizeof(buf)))
-		return false;
-	for (w = strtok_r(buf, "\n ", &save); w;
-	     w = strtok_r(NULL, "\n ", &save))
-		if (!strcmp(w, word))
-			return true;
-	return false;
-}
-
-static bool find_mount(char *root, size_t len)
-{
-	FILE *mounts = setmntent("/proc/self/mounts", "r");
-	struct mntent *m = NULL;
-
-	if (!mounts)
-		return false;
-	while ((m = getmntent(mounts)))
-		if (!strcmp(m->mnt_type, "cgroup2"))
-			break;
-	if (m)
-		snprintf(root, len, "%s", m->mnt_dir);
-	endmntent(mounts);
-	return m;
-}
-
 static const char *prepare_root(FIXTURE_DATA(memcg) *self)
 {
-	char buf[512], *path;
+	const char *missing = cgroups_find(&self->cgroups);
+	char buf[512];
 
-	if (!find_mount(self->root, sizeof(self->root))) {
-		snprintf(self->root, sizeof(self->root),
-			 "/tmp/goheap-cgroup-XXXXXX");
-		if (!mkdtemp(self->root))
-			return "no folder for a mount";
-		self->mounted = !mount("cgroup2", self->root, "cgroup2", 0,
-				       NULL);
-		if (!self->mounted) {
-			rmdir(self->root);
-			return "cgroup2 cannot be mounted";
-		}
-	}
-	if (!has_word(self->root, "cgroup.controllers", "memory"))
+	if (missing)
+		return missing;
+	if (!has_word(self->cgroups.root, "cgroup.controllers", "memory"))
 		return "no memory controller in cgroup2";
 	if (read_text("/proc", "cmdline", buf, sizeof(buf)) &&
 	    strstr(buf, "nokmem"))
 		return "kernel memory is not charged";
-	if (!read_text("/proc/self", "cgroup", buf, sizeof(buf)))
-		return "the process has no cgroup";
-	path = strstr(buf, "0::");
-	if (!path)
-		return "the process has no cgroup";
-	path += 3;
-	path[strcspn(path, "\n")] = '\0';
-	snprintf(self->home, sizeof(self->home), "%s%.250s", self->root, path);
-	if (!has_word(self->root, "cgroup.subtree_control", "memory")) {
-		self->enabled = write_text(self->root, "cgroup.subtree_control",
-					   "+memory");
-		if (!self->enabled)
-			return "the memory controller cannot be enabled";
-	}
+	self->enabled = cgroups_enable(&self->cgroups, "memory");
+	if (!self->enabled &&
+	    !has_word(self->cgroups.root, "cgroup.subtree_control", "memory"))
+		return "the memory controller cannot be enabled";
 	return NULL;
 }
 
@@ -241,11 +139,11 @@ static const char *prepare(FIXTURE_DATA(memcg) *self)
 
 	if (missing)
 		return missing;
-	snprintf(self->dir, sizeof(self->dir), "%s/goheap-test-%d", self->root,
-		 getpid());
+	snprintf(self->dir, sizeof(self->dir), "%s/goheap-test-%d",
+		 self->cgroups.root, getpid());
 	if (mkdir(self->dir, 0755))
 		return "no cgroup can be made";
-	if (!enter(self->dir) || !enter(self->home))
+	if (!enter(self->dir) || !enter(self->cgroups.home))
 		return "the process cannot be moved";
 	return NULL;
 }
@@ -258,15 +156,12 @@ FIXTURE_SETUP(memcg)
 FIXTURE_TEARDOWN(memcg)
 {
 	if (self->dir[0]) {
-		enter(self->home);
+		enter(self->cgroups.home);
 		rmdir(self->dir);
 	}
 	if (self->enabled)
-		write_text(self->root, "cgroup.subtree_control", "-memory");
-	if (self->mounted) {
-		umount(self->root);
-		rmdir(self->root);
-	}
+		cgroups_disable(&self->cgroups, "memory");
+	cgroups_leave(&self->cgroups);
 }
 
 /* Open a heap as a member of a cgroup, and stay one. */
@@ -447,7 +342,7 @@ TEST_F(memcg, removed)
 	before = usage(dir);
 	ASSERT_EQ(0, open_in(h, inner));
 	ASSERT_NE(0, heap_push(h, MIB, 0));
-	ASSERT_TRUE(enter(self->home));
+	ASSERT_TRUE(enter(self->cgroups.home));
 	ASSERT_EQ(0, rmdir(inner));
 
 	ASSERT_EQ(0, get_balance(h->fd, dir, &empty));
@@ -525,7 +420,7 @@ TEST_F(memcg, limit)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	ASSERT_EQ(0, open_in(h, dir));
-	ASSERT_TRUE(enter(self->home));
+	ASSERT_TRUE(enter(self->cgroups.home));
 	ASSERT_TRUE(set_limit(dir, LIMIT));
 	ASSERT_EQ(0, event(dir, "max"));
 	for (filled = 0; filled < LIMIT / KIB; filled++)
@@ -596,7 +491,7 @@ TEST_F(memcg, limit_and_garbage)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	ASSERT_EQ(0, open_in(h, dir));
-	ASSERT_TRUE(enter(self->home));
+	ASSERT_TRUE(enter(self->cgroups.home));
 	ASSERT_TRUE(set_limit(dir, LIMIT));
 	ASSERT_EQ(0, event(dir, "max"));
 	for (k = 0; k < 8 * KIB; k++) {
@@ -687,7 +582,7 @@ TEST_F(memcg, follows)
 	snprintf(inner, sizeof(inner), "%s/inner", dir);
 	ASSERT_EQ(0, mkdir(inner, 0755));
 	ASSERT_EQ(0, open_in(h, inner));
-	ASSERT_TRUE(enter(self->home));
+	ASSERT_TRUE(enter(self->cgroups.home));
 	EXPECT_EQ(S64_MAX, effective_limit(h));
 
 	/* A sixteenth is kept back, and others take something. */
@@ -741,7 +636,7 @@ TEST_F(memcg, moves)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	ASSERT_EQ(0, open_in(h, dir));
-	ASSERT_TRUE(enter(self->home));
+	ASSERT_TRUE(enter(self->cgroups.home));
 	ASSERT_TRUE(set_limit(dir, 64 * MIB));
 	ASSERT_EQ(0, pipe2(down, O_NONBLOCK));
 	for (i = 0; i < 4 * KIB; i++) {
@@ -786,7 +681,7 @@ TEST_F(memcg, below_use)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	ASSERT_EQ(0, open_in(h, dir));
-	ASSERT_TRUE(enter(self->home));
+	ASSERT_TRUE(enter(self->cgroups.home));
 	for (i = 0; i < 24 * KIB; i++) {
 		ASSERT_TRUE(push_marked(h, i));
 	}
@@ -823,7 +718,7 @@ TEST_F(memcg, high)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	ASSERT_EQ(0, open_in(h, dir));
-	ASSERT_TRUE(enter(self->home));
+	ASSERT_TRUE(enter(self->cgroups.home));
 	ASSERT_TRUE(set_high(dir, LIMIT));
 	/* Garbage stays below it. */
 	ASSERT_TRUE(make_garbage(h, 128 * MIB, 3000));
@@ -866,7 +761,7 @@ TEST_F(memcg, shrinks)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	ASSERT_EQ(0, open_in(h, dir));
-	ASSERT_TRUE(enter(self->home));
+	ASSERT_TRUE(enter(self->cgroups.home));
 	ASSERT_EQ(20, heap_push_many(h, MIB, 0, 20));
 	h->stack->top = 0;
 	ASSERT_EQ(0, gh_collect(h->fd));
