@@ -251,8 +251,10 @@ void goheap_detach(struct goheap_file *gf, struct vm_area_struct *vma)
 	if (last)
 		end_mutators(gf, att);
 	mutex_unlock(&gf->attach_lock);
-	if (last)
+	if (last) {
+		goheap_cgroup_detached(gf);
 		goheap_attachment_put(att);
+	}
 }
 
 /**

@@ -201,6 +201,7 @@ static void init_file(struct goheap_file *gf)
 	hash_init(gf->attachments);
 	goheap_mutators_init(gf);
 	goheap_worker_init(gf);
+	goheap_cgroup_init(gf);
 	goheap_helpers_init_file(gf);
 	goheap_memcg_init(gf);
 	INIT_LIST_HEAD(&gf->node);

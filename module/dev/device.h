@@ -10,6 +10,7 @@
 #include <linux/uidgid.h>
 #include <linux/workqueue.h>
 
+#include "cgroup.h"
 #include "helpers.h"
 #include "memcg.h"
 #include "metrics.h"
@@ -61,6 +62,7 @@ struct mem_cgroup;
  * @handshake_max_ns: longest of them
  * @handshake_times: how many took how long, by powers of two, see metrics.h
  * @worker: the collector thread
+ * @cgroup: in whose cgroups it is
  * @helpers: threads that help it to mark
  * @scavenger: the background scavenger
  * @shrink: what the shrinker needs
@@ -110,6 +112,7 @@ struct goheap_file {
 	u64 handshake_times[GOHEAP_NR_BUCKETS];
 
 	struct goheap_worker worker;
+	struct goheap_cgroup cgroup;
 	struct goheap_helpers helpers;
 	struct goheap_scavenger scavenger;
 	struct goheap_shrink shrink;

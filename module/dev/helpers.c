@@ -13,11 +13,9 @@
  * a worker that was preempted within a span has had the CPU again, and with a
  * fifth of the weight that takes longer.
  *
- * What workers compute is charged to the kernel's cgroup, and so is what the
- * collector does. That could be moved to the opener's (cgroup_attach_task_all()).
- * But nobody could remove that cgroup as long as the heap is open, and a quota
- * (cpu.max) would stop a collector that holds locks for which programs of any
- * cgroup wait. The CPU time is part of the cycle's record.
+ * What workers compute is charged to the kernel's cgroup: their threads serve all
+ * heaps. The CPU time is part of the cycle's record. The collector is another
+ * matter, see cgroup.c.
  */
 #include "gh_internal.h"
 #include "gh_heap.h"

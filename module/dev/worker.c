@@ -292,6 +292,7 @@ int gh_port_collect(struct gh_heap *heap, int reason)
 	n = reason == GH_CYCLE_HEAP ? want_for_goal(heap, w) :
 				      want_next(w, reason);
 	spin_unlock(&w->lock);
+	goheap_cgroup_enter(goheap_file_of(heap));
 	err = wait_marked(heap, w, n);
 	return err == -ENOMEM && reason == GH_CYCLE_HEAP ? 0 : err;
 }
@@ -315,6 +316,7 @@ int goheap_worker_collect(struct goheap_file *gf)
 	spin_lock(&w->lock);
 	n = want_next(w, GH_CYCLE_FORCED);
 	spin_unlock(&w->lock);
+	goheap_cgroup_enter(gf);
 	if (wait_event_interruptible(w->done, READ_ONCE(w->swept) >= n))
 		return -ERESTARTNOHAND;
 	return 0;
@@ -507,8 +509,12 @@ int goheap_worker_start(struct goheap_file *gf)
 void goheap_worker_stop(struct goheap_file *gf)
 {
 	struct goheap_worker *w = &gf->worker;
+	struct task_struct *task = get_task_struct(w->task);
 
 	/* Only to find mistakes: nothing depends on the answer. */
 	WARN_ON_ONCE(waitqueue_active(&w->done));
-	kthread_stop(w->task);
+	goheap_cgroup_stop(gf);
+	kthread_stop(task);
+	goheap_cgroup_ended(gf, task);
+	put_task_struct(task);
 }
