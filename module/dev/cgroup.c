@@ -6,9 +6,8 @@
  * makes its threads in the root cgroup. There a program's collections would be
  * outside of all limits of the program. So a collector is a guest, in the
  * cgroups of a process that has it collect, the host, and at home, in the root
- * cgroup, when it has nothing to do. It is no guest for longer because a thread
- * of the kernel is in the way of others: its cgroup cannot be removed, and one
- * that is frozen never says that it is.
+ * cgroup, when there is none. A thread of the kernel is in the way of others: its
+ * cgroup cannot be removed, and one that is frozen never says that it is.
  *
  * In. A program that asks for a cycle and finds the thread at home takes it
  * along, if the thread has used FREE_NS there: a heap that is seldom collected
@@ -23,11 +22,12 @@
  * it is the caller.
  *
  * Home. A work item looks every LOOK, and at once when the host unmaps the
- * heap. The thread goes home if it has used no CPU time since the last look, or
- * if no thread of the host is in the same cgroups any more: it ended or was
- * moved. The next program that asks for a cycle is the next host. So nobody is
- * kept from removing a cgroup for longer than two looks and a grace period, and
- * as long as the host is in it nobody could do so anyway. When the file is
+ * heap. The thread goes home if no thread of the host is in the same cgroups and
+ * able to run: it ended, was moved, or is frozen. The next program that asks for a
+ * cycle is the next host. So nobody is kept from removing a cgroup for longer than
+ * a look and a grace period, and as long as the host is in it nobody could do so
+ * anyway. It also goes home after IDLE without work, for the work item to have an
+ * end; not sooner, for the next request would have to wait again. When the file is
  * released the thread ends, and release waits until it is out of its cgroup:
  * who waits for the end of a program can remove the program's cgroup then.
  *
@@ -68,6 +68,7 @@
 
 #define FREE_NS		(10 * NSEC_PER_MSEC)
 #define LOOK		(HZ / 2)
+#define IDLE		(10 * HZ)
 
 static bool charge_cpu = true;
 module_param(charge_cpu, bool, 0644);
@@ -90,7 +91,7 @@ static bool together(struct task_struct *a, struct task_struct *b)
 	return same;
 }
 
-/* Is a thread of the host where the collector is? */
+/* Is a thread of the host where the collector is, and not frozen? */
 static bool host_here(struct goheap_file *gf)
 {
 	struct task_struct *leader, *t;
@@ -101,6 +102,7 @@ static bool host_here(struct goheap_file *gf)
 	if (leader) {
 		for_each_thread(leader, t) {
 			here = !(READ_ONCE(t->flags) & PF_EXITING) &&
+			       !cgroup_task_frozen(t) &&
 			       together(t, gf->worker.task);
 			if (here)
 				break;
@@ -151,6 +153,7 @@ static void take_along(struct goheap_file *gf)
 	int err = move(gf, current);
 
 	c->seen_ns = cpu_ns(gf);
+	c->seen = jiffies;
 	/*
 	 * If it has failed in one hierarchy, it leaves the others at the next
 	 * look; not before, so that nobody tries all the time.
@@ -181,11 +184,13 @@ static bool has_to_go(struct goheap_file *gf)
 {
 	struct goheap_cgroup *c = &gf->cgroup;
 	u64 now = cpu_ns(gf);
-	bool idle = now == c->seen_ns;
 
-	c->seen_ns = now;
-	return idle || READ_ONCE(c->left) || !READ_ONCE(charge_cpu) ||
-	       !host_here(gf);
+	if (now != c->seen_ns) {
+		c->seen_ns = now;
+		c->seen = jiffies;
+	}
+	return time_after(jiffies, c->seen + IDLE) || READ_ONCE(c->left) ||
+	       !READ_ONCE(charge_cpu) || !host_here(gf);
 }
 
 static void look(struct work_struct *work)

@@ -16,7 +16,8 @@ struct task_struct;
  * @host: process in whose cgroups it is, with a reference; NULL at home. Changed
  *	under @lock, compared without
  * @home_ns: CPU time that the thread had when it last came home
- * @seen_ns: the same at the last look
+ * @seen_ns: the same when it was last seen to have worked
+ * @seen: when that was, jiffies
  * @left: @host has unmapped the heap
  * @look: sees whether the thread has to go home
  */
@@ -25,6 +26,7 @@ struct goheap_cgroup {
 	struct pid *host;
 	u64 home_ns;
 	u64 seen_ns;
+	unsigned long seen;
 	bool left;
 	struct delayed_work look;
 };
