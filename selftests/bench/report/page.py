@@ -7,15 +7,17 @@ import os
 import re
 from html import escape
 
-from . import environments, kinds, plots, table
+from . import environments, kinds, plots, stats, table
 from .results import OWN
 
 STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em }
 table { border-collapse: collapse; margin: 1em 0; font-size: 14px }
 th, td { padding: .2em .6em; text-align: right; border-bottom: 1px solid #ddd }
-th:first-child, td:first-child { text-align: left }
+th:first-child, td:first-child, .facts td { text-align: left }
+thead th { position: sticky; top: 0; background: #fff }
 small { color: #666; display: block }
+.text td, .text th { text-align: left; vertical-align: top }
 .lost { background: #fbe3e0 } .won { background: #e3f3e3 }
 svg { max-width: 100%; height: auto }
 """
@@ -35,6 +37,15 @@ a lower bound of what it adds to the program (~ may as well be 1).</p>
 """
 
 
+BARS = """
+<p>In the drawings bars that go up are workloads in which goheap is better than that
+heap, bars that go down those in which it is worse; 2 and 0.5 are as far from 1. A thin
+line is the interval. A heap without a bar is as good as goheap, or has no such figure.
+What the names mean is in Documentation/benchmarks.rst, and in words on the table
+below.</p>
+"""
+
+
 def cells(values, tag="td"):
     """A row of a table."""
     return "<tr>" + "".join(
@@ -42,8 +53,8 @@ def cells(values, tag="td"):
 
 
 def rows(head, body):
-    """A table."""
-    return "\n".join(["<table>", cells(head, "th"),
+    """A table, whose head stays in sight."""
+    return "\n".join(["<table>", f"<thead>{cells(head, 'th')}</thead>",
                       *(cells(row) for row in body), "</table>"])
 
 
@@ -67,16 +78,22 @@ def ratio(results, peer, name, clock):
 
 
 def machine(results):
-    """Where and when."""
+    """Where and when, in words of people."""
     doc = results.doc
-    body = [("commit", doc["commit"] or "unknown")]
-    body += [(name.replace("_", " "), value if value is not None else "unknown")
-             for name, value in doc["machine"].items()]
+    machine_ = doc["machine"]
+    body = [("processor", machine_["cpu"]), ("CPUs", machine_["cpus"]),
+            ("memory", f"{machine_['memory_mib']} MiB"),
+            ("kernel", machine_["kernel"]),
+            ("a virtual machine", "yes" if machine_["virtual"] else "no"),
+            ("frequency governor", machine_["governor"] or "unknown")]
+    if "guest" in machine_:
+        body.append(("guest in it", machine_["guest"]))
     body += [(f"version of {name}", value)
              for name, value in doc["versions"].items()]
-    body += [("measured", f"{s['date']}, rounds: {s['rounds']}, load at the start "
-              f"{s['load']}") for s in doc["sessions"]]
-    return "<table>" + "".join(
+    body.append(("commit", doc["commit"] or "unknown"))
+    body += [("measured", f"{s['date']}, rounds: {s['rounds']}, load average at the "
+              f"start {s['load']}") for s in doc["sessions"]]
+    return '<table class="facts">' + "".join(
         f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>"
         for name, value in body) + "</table>"
 
@@ -125,13 +142,39 @@ def drawings(results, folder):
         yield f"<h3>{escape(plot.title)}</h3>\n{text}"
 
 
+def contents(documents):
+    """What is below, and what each environment can say and cannot."""
+    body = []
+    for results in documents:
+        name = results.doc["environment"]
+        environment = environments.ENVIRONMENTS[name]
+        body.append([f'<a href="#{name}">{escape(environment.title)}</a>',
+                     escape(environment.says), escape(environment.cannot)])
+    return '<div class="text">' + rows(
+        ["where it was measured", "what that can say", "what it cannot say"],
+        body) + "</div>"
+
+
+def caveats(results):
+    """What makes a result less sure, in sentences."""
+    if not stats.rank(results.rounds):
+        yield ("There are few rounds: no interval of 95 %, and of one run none at "
+               "all. Colours show what was seen, not what is sure.")
+    if results.crowded():
+        yield "The machine had other work to do: figures are noisy."
+
+
 def section(results, folder):
     """One environment."""
-    environment = environments.ENVIRONMENTS[results.doc["environment"]]
-    yield f"<h2>{escape(environment.title)}</h2>"
+    name = results.doc["environment"]
+    environment = environments.ENVIRONMENTS[name]
+    yield f'<h2 id="{name}">{escape(environment.title)}</h2>'
     yield f"<p><b>What it can say.</b> {escape(environment.says)}</p>"
     yield f"<p><b>What it cannot.</b> {escape(environment.cannot)}</p>"
+    yield from (f"<p><b>{escape(text)}</b></p>" for text in caveats(results))
     yield machine(results)
+    if results.shared():
+        yield BARS
     yield from drawings(results, folder)
     if results.shared():
         yield "<h3>CPU time (by the clock where threads wait), and other heaps</h3>"
@@ -165,5 +208,6 @@ def write(folder, documents):
                   "<meta charset=\"utf-8\"><title>goheap: benchmarks</title>\n"
                   f"<style>{STYLE}</style></head>\n<body>\n"
                   f"<h1>What goheap costs</h1>{INTRODUCTION}\n"
+                  f"{contents(documents)}\n"
                   + "\n".join(parts) + "\n</body></html>\n")
     return path

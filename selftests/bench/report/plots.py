@@ -8,23 +8,49 @@ utilisation, the heap sizes of a workload.
 """
 
 import os
+import re
 import subprocess
 from typing import NamedTuple
 
-from . import kinds
+from . import environments, kinds
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
-# Figures in one plot of bars.
+# Figures in one plot of bars, at most.
 HANDFUL = 12
 
-# Kind of curve: what it shows, and what is along the x axis
+# What is in a plot of bars together. Bytes marked in a second have the ratios of
+# objects.
+TOPICS = [
+    ("Small objects", r"(alloc|zeroed)/.+"),
+    ("Trees", r"(tree|binarytrees)/[^/]+|gcbench"),
+    ("Programs", r"cache|wordindex|ring/\d|larson|soak|startup"),
+    ("Memory", r".+/rss|memory/.+|soak/peak"),
+    *((f"Objects of N bytes {what} references, {threads}",
+       rf"sizes/{kind}/\d+/{threads[0]}")
+      for threads in ("1 thread", "2 threads")
+      for kind, what in (("noscan", "without"), ("refs", "of"))),
+    ("Collections", r"mark/[^/]+/\d"),
+    *((f"{nr} processes with one heap; peers have one each", rf"share/{nr}/.+")
+      for nr in (2, 4, 8)),
+    ("Others", r".+(?<!/bytes)"),
+]
+
+# A heap has the same colour everywhere. Others take what is left.
+COLOURS = {"goheap": "#c8102e", "glibc": "#33628f", "mimalloc": "#4f9d55",
+           "jemalloc": "#e08a2c", "tcmalloc": "#7a5ba6", "libgc": "#8c6d4f",
+           "Go": "#00a3c7", "Go-old": "#8ccbd8", "private": "#777777"}
+SPARE_COLOURS = ("#b5b500", "#d66ba0", "#222222")
+
+# Kind of curve: what it shows, and what is along the axes
 CURVES = {
-    "latency": ("how long it takes", "so many take no longer"),
+    "latency": ("how long it takes", "so many take no longer",
+                "time, {} (less is better)"),
     "mmu": ("share of the worst window that the program has for itself",
-            "length of the window, ms"),
+            "length of the window, ms", "share, {} (more is better)"),
     "heap": ("what a larger heap saves",
-             "size of the heap, as a multiple of what is live"),
+             "size of the heap, as a multiple of what is live",
+             "CPU time, {} (less is better)"),
 }
 
 
@@ -48,6 +74,21 @@ def words(names):
     return " ".join(f'"{name}"' for name in names)
 
 
+def colours(names):
+    """Those of heaps, for words(), too."""
+    spare = iter(SPARE_COLOURS * len(names))
+    return words([COLOURS.get(name) or next(spare) for name in names])
+
+
+def origin(results):
+    """Where and when, on every plot: it may be looked at alone."""
+    doc = results.doc
+    return (f"{environments.title(doc['environment'])}; {doc['machine']['cpu']}, "
+            f"{doc['machine']['cpus']} CPUs; " + ", ".join(dict.fromkeys(
+                session["date"][:10] for session in doc["sessions"]))
+            + f", rounds: {results.rounds}")
+
+
 def row(label, estimates):
     """A line of data; - for what is not there."""
     cells = [label]
@@ -65,20 +106,29 @@ def better(results, peer, name):
             if kinds.more_is_better(name, results.unit(name)) else ratio)
 
 
+def by_topic(names):
+    """(title, names) of each plot of bars"""
+    left = list(names)
+    for topic, pattern in TOPICS:
+        some = [name for name in left if re.fullmatch(pattern, name)]
+        left = [name for name in left if name not in some]
+        nr = -(-len(some) // HANDFUL)
+        for i in range(nr):
+            yield topic, some[len(some) * i // nr:len(some) * (i + 1) // nr]
+
+
 def bars(results):
-    """The ratios, a handful of figures in each plot."""
+    """The ratios, a handful of figures of a topic in each plot."""
     names = [name for name in results.shared()
              if kinds.kind(name, results.unit(name)) in ("time", "rate", "count")]
-    for first in range(0, len(names), HANDFUL):
-        some = names[first:first + HANDFUL]
+    for number, (topic, some) in enumerate(by_topic(names), 1):
         peers = [peer for peer in results.peers
                  if any(better(results, peer, name) for name in some)]
         lines = [row(name, [better(results, peer, name) for peer in peers])
                  for name in some]
-        yield Plot(f"ratios-{first // HANDFUL + 1}",
-                   "Ratios: above 1 goheap is better", "bars",
-                   "\n".join(lines) + "\n",
-                   {"peers": words(peers), "rows": len(some)})
+        yield Plot(f"ratios-{number}", topic, "bars", "\n".join(lines) + "\n",
+                   {"peers": words(peers), "colours": colours(peers),
+                    "rows": len(some), "origin": origin(results)})
 
 
 def groups(results):
@@ -110,11 +160,13 @@ def curves(results):
                 blocks[heap] = "\n".join(lines) + "\n"
         if not blocks:
             continue
-        title, xlabel = CURVES[what]
+        title, xlabel, ylabel = CURVES[what]
+        unit = results.unit(points[0][1])
         yield Plot(f"{what}-{base.replace('/', '-')}", f"{base}: {title}",
                    "curves", "\n\n".join(blocks.values()),
-                   {"heaps": words(blocks), "kind": what, "xlabel": xlabel,
-                    "ylabel": results.unit(points[0][1]) or "share"})
+                   {"heaps": words(blocks), "colours": colours(blocks),
+                    "kind": what, "xlabel": xlabel, "origin": origin(results),
+                    "unit": unit, "ylabel": ylabel.format(unit or "of 1")})
 
 
 def plots(results):
@@ -128,7 +180,7 @@ def draw(plot, folder):
     stem = os.path.join(folder, plot.name)
     with open(stem + ".dat", "w", encoding="utf-8") as out:
         out.write(plot.data)
-    settings = {**plot.variables, "data": stem + ".dat", "svg": stem + ".svg"}
+    settings = {**plot.variables, "title": plot.title, "data": stem + ".dat", "svg": stem + ".svg"}
     commands = [f"{name} = {value if isinstance(value, int) else quoted(value)}"
                 for name, value in settings.items()]
     script = os.path.join(FOLDER, plot.script + ".gnuplot")

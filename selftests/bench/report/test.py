@@ -441,8 +441,10 @@ class Words(unittest.TestCase):
 
     def test_bars(self):
         """A line for each figure that is shared, three columns for each peer."""
-        plot = next(plots.bars(document()))
-        lines = plot.data.splitlines()
+        found = list(plots.bars(document()))
+        self.assertEqual([plot.title for plot in found],
+                         ["Small objects", "Trees", "Others"])
+        lines = [line for plot in found for line in plot.data.splitlines()]
         self.assertEqual([line.split("\t")[0] for line in lines],
                          [*TIMES, "churn"])
         self.assertEqual({len(line.split("\t")) for line in lines}, {7})
@@ -453,7 +455,7 @@ class Words(unittest.TestCase):
     def test_many_bars(self):
         """In several plots, each figure in one of them; heaps where they have any."""
         results = document(rounds=1)
-        names = [f"sizes/{size}" for size in range(30)]
+        names = [f"memory/{size}" for size in range(30)]
         for name in names:
             results.describe(name, name, "ns")
         results.add_round({"libgc": {names[-1]: (1, 1)},
@@ -461,12 +463,20 @@ class Words(unittest.TestCase):
                               for heap in results.heaps}})
         found = list(plots.bars(results))
         self.assertEqual([plot.name for plot in found],
-                         ["ratios-1", "ratios-2", "ratios-3"])
+                         [f"ratios-{i}" for i in range(1, 7)])
         self.assertEqual([plot.variables["peers"] for plot in found],
-                         2 * ['"glibc" "Go"'] + ['"glibc" "Go" "libgc"'])
+                         4 * ['"glibc" "Go"'] + ['"glibc" "Go" "libgc"',
+                                                 '"glibc" "Go"'])
         self.assertEqual([line.split("\t")[0] for plot in found
                           for line in plot.data.splitlines()],
-                         [*TIMES, "churn", *names])
+                         [*TIMES, *names, "churn"])
+
+    def test_colours(self):
+        """A heap has the same one beside whatever others, and no other has it."""
+        some = plots.colours(["Go", "new"]).split()
+        more = plots.colours(["libgc", "new", "Go", "newer"]).split()
+        self.assertEqual(some[0], more[2])
+        self.assertEqual(len(set(more)), 4)
 
     def test_curves(self):
         """Points of a curve are in the order of x, heaps in blocks."""
@@ -514,7 +524,9 @@ class Words(unittest.TestCase):
         self.assertIn("libgc: not &lt;there&gt;", drawn)
         self.assertIn("<th>a&lt;b</th>", drawn)
         self.assertIn("1&lt;2", drawn)
-        self.assertEqual(drawn.count("<svg"), 1)
+        self.assertEqual(drawn.count("<svg"), 3)
+        self.assertIn("the core in one process, on this machine; a CPU, 2 CPUs; ",
+                      drawn)
         self.assertNotIn("<script src", drawn)
 
 
