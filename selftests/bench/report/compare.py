@@ -51,11 +51,14 @@ class Change(NamedTuple):
 
 
 def common_peers(base, new):
-    """Heaps that did not change from one result to the other."""
+    """Heaps that did not change from one result to the other.
+
+    One without a version is goheap itself in another way.
+    """
     versions = base.doc["versions"], new.doc["versions"]
     return [peer for peer in base.peers
-            if peer in new.peers and
-            versions[0].get(peer) == versions[1].get(peer)]
+            if peer in new.peers and versions[0].get(peer) and
+            versions[0][peer] == versions[1].get(peer)]
 
 
 def slowness(results, measures, clock):

@@ -5,11 +5,17 @@ Tests of the modules here: python3 -m unittest report.test, from the folder abov
 Documents are made up, with the noise of a generator whose seed is fixed.
 """
 
+import argparse
+import contextlib
+import copy
+import glob
+import io
 import os
 import random
 import tempfile
 import unittest
 
+from . import __main__ as command
 from . import kinds, page, plots, stats, table, targets
 from .compare import IMPROVED, PERHAPS, REGRESSED, SAME, Comparison
 from .results import OWN, Refused, Results
@@ -416,6 +422,71 @@ class Compare(unittest.TestCase):
         """Figures of two environments are never compared."""
         with self.assertRaisesRegex(Refused, "different environments"):
             Comparison(document(), document(environment="uml"))
+
+
+    def test_own_peer(self):
+        """goheap in another way, which has no version, is nothing to go by."""
+        documents = [document(peers=("glibc", "private")) for _ in range(2)]
+        for results in documents:
+            del results.doc["versions"]["private"]
+        self.assertEqual(Comparison(*documents).peers, ["glibc"])
+
+
+REFERENCES = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                          "../../../Documentation/bench/reference-*.json")
+
+
+class Command(unittest.TestCase):
+    """What `make bench-compare` says, and its exit status."""
+
+    @staticmethod
+    def compare(base, new):
+        """(status, output) for two documents."""
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [os.path.join(folder, name) for name in ("base", "new")]
+            for path, results in zip(paths, (base, new)):
+                results.save(path)
+            said = io.StringIO()
+            with contextlib.redirect_stdout(said):
+                status = command.compare(argparse.Namespace(
+                    base=[paths[0]], files=[paths[1]]))
+        return status, said.getvalue()
+
+    def test_regression(self):
+        """One figure of many that is 30 % worse fails, and it is named."""
+        status, said = self.compare(document(), document(
+            seed=2, noise=0.03, factors={"alloc/64": 1.3}))
+        self.assertEqual(status, 1)
+        self.assertRegex(said, r"the figure alloc/64, ns .* \+\d\d\.\d%  REGRESSED")
+        self.assertIn("1 regressed, 0 improved, 0 perhaps", said)
+
+    def test_noise(self):
+        """The same with nothing but noise in it does not."""
+        status, said = self.compare(document(), document(seed=2, noise=0.03))
+        self.assertEqual(status, 0)
+        self.assertIn("0 regressed, 0 improved, 0 perhaps", said)
+
+    def test_committed(self):
+        """In each committed result that has intervals, 30 % are found in any figure
+        whose interval is not as wide itself, and nowhere else."""
+        for path in glob.glob(REFERENCES):
+            base = Results.load(path)
+            if not stats.rank(base.rounds):
+                continue
+            planted = 0
+            for change in Comparison(base, base).changes:
+                if (not change.base.sure or change.base.median < 1 or
+                        change.base.high > 1.25 * change.base.low):
+                    continue
+                new = Results(copy.deepcopy(base.doc))
+                worse = 1.3 if not kinds.more_is_better(
+                    change.name, base.unit(change.name)) else 1 / 1.3
+                for values in new.doc["samples"][OWN][change.name].values():
+                    values[:] = [v and v * worse for v in values]
+                found = Comparison(base, new).having(REGRESSED)
+                self.assertEqual([c.name for c in found], [change.name], path)
+                planted += 1
+            self.assertGreater(planted, 0, path)
 
 
 class Words(unittest.TestCase):
