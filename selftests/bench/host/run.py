@@ -35,6 +35,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position
+from report import kinds  # noqa: E402
 from report.results import Refused, Results, output  # noqa: E402
 
 # Name, what it is, unit, ns per unit, target (../report/targets.py)
@@ -117,12 +118,13 @@ MARK_TARGETS = {
 # Collections; malloc() and its like have none. With two markers it is wall time.
 FIGURES += [
     (f"mark/{shape}/{markers}{suffix}",
-     f"mark {what}, {markers} CPU{'s' * (markers - 1)}", unit, scale,
+     f"mark {what}, {markers} CPU{'s' * (markers - 1)}{more}", unit, scale,
      MARK_TARGETS.get(f"mark/{shape}/{markers}{suffix}"))
     for shape, what in (("random", "random graph"), ("tree", "tree"),
                         ("list", "list"), ("map", "map"), ("wide", "arrays"))
     for markers in (1, 2)
-    for suffix, unit, scale in (("", "M/s", 1e6), ("/bytes", "GB/s", 1e9))
+    for suffix, more, unit, scale in (("", "", "M/s", 1e6),
+                                      ("/bytes", ", bytes", "GB/s", 1e9))
 ]
 
 # Shares of windows, for those that collect.
@@ -176,6 +178,9 @@ QUICK = ("alloc/*", "zeroed/*", "tree/*", "binarytrees/16", "ring/1",
 QUICK_SAMPLES = 5
 
 SECONDS = 600
+
+# What programs print for nothing.
+LEAST = 0.001
 
 
 def package_version(name):
@@ -272,9 +277,11 @@ def find_peers(folder, missing, here):
 def figures_of(printed):
     """A round of goheap's or a peer's, in the units of the tables."""
     figures = {}
-    for name, _, _, scale, _ in FIGURES:
+    for name, _, unit, scale, _ in FIGURES:
         if name in printed:
             figures[name] = tuple(v / scale for v in printed[name])
+            if kinds.kind(name, unit) == "mmu":
+                figures[name] = tuple(v if v > LEAST else 0 for v in figures[name])
     for name, base, *_ in OWN:
         less = printed.get(base, (0, 0))
         if name in printed and (base is None or base in printed):

@@ -43,6 +43,11 @@ def clock(name, unit):
     return "wall" if waits else "cpu"
 
 
+def repeats(name):
+    """Whether all ratios are those of another figure: bytes marked and objects."""
+    return name.endswith("/bytes")
+
+
 def more_is_better(name, unit):
     """Whether a larger value is a better one."""
     return unit.endswith("/s") or kind(name, unit) == "mmu"

@@ -19,8 +19,7 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 # Figures in one plot of bars, at most.
 HANDFUL = 12
 
-# What is in a plot of bars together. Bytes marked in a second have the ratios of
-# objects.
+# What is in a plot of bars together.
 TOPICS = [
     ("Small objects", r"(alloc|zeroed)/.+"),
     ("Trees", r"(tree|binarytrees)/[^/]+|gcbench"),
@@ -33,7 +32,7 @@ TOPICS = [
     ("Collections", r"mark/[^/]+/\d"),
     *((f"{nr} processes with one heap; peers have one each", rf"share/{nr}/.+")
       for nr in (2, 4, 8)),
-    ("Others", r".+(?<!/bytes)"),
+    ("Others", r".+"),
 ]
 
 # A heap has the same colour everywhere. Others take what is left.
@@ -120,7 +119,8 @@ def by_topic(names):
 def bars(results):
     """The ratios, a handful of figures of a topic in each plot."""
     names = [name for name in results.shared()
-             if kinds.kind(name, results.unit(name)) in ("time", "rate", "count")]
+             if kinds.kind(name, results.unit(name)) in ("time", "rate", "count")
+             and not kinds.repeats(name)]
     for number, (topic, some) in enumerate(by_topic(names), 1):
         peers = [peer for peer in results.peers
                  if any(better(results, peer, name) for name in some)]

@@ -19,6 +19,7 @@ a figure is about.
 
 import datetime
 import json
+import math
 import os
 import platform
 import re
@@ -271,11 +272,18 @@ class Results:
                 if self.samples(OWN, name) and name not in shared]
 
     def worse_than(self, name):
-        """Peers whose whole interval is better than goheap, best first."""
+        """Peers whose whole interval is better than goheap, best first.
+
+        To what is 0 of goheap's, and should be more, there is no ratio but infinity.
+        """
         up = kinds.more_is_better(name, self.unit(name))
+        mine = self.estimate(OWN, name)
         found = []
         for peer in self.peers:
             ratio = self.ratio(peer, name)
+            theirs = self.estimate(peer, name)
             if ratio and (ratio.low > 1 if up else ratio.high < 1):
-                found.append((peer, ratio))
-        return sorted(found, key=lambda pair: pair[1].median, reverse=up)
+                found.append((peer, ratio.median))
+            elif up and theirs and mine.high == 0 < theirs.low:
+                found.append((peer, math.inf))
+        return sorted(found, key=lambda pair: pair[1], reverse=up)

@@ -3,7 +3,7 @@
 Results as tables of a terminal.
 """
 
-from . import environments, stats, targets
+from . import environments, kinds, stats, targets
 from .results import OWN
 
 # What a figure is takes so much, beside those of other heaps and alone.
@@ -41,7 +41,9 @@ def span(estimate):
 
 def factor(value):
     """A ratio."""
-    if value >= 100:
+    if value >= 1000:
+        return ">999"
+    if value >= 100 or value == 0:
         return f"{value:.0f}"
     return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
@@ -143,10 +145,12 @@ def aimed_at(results):
 def losses(results):
     """Where a peer is better, in words."""
     for name in results.shared():
+        if kinds.repeats(name):
+            continue
         better = results.worse_than(name)
         if better:
             yield (f"goheap loses: {results.figures[name]['what']}: " + ", ".join(
-                f"{peer} {factor(ratio.median)}" for peer, ratio in better))
+                f"{peer} {factor(ratio)}" for peer, ratio in better))
 
 
 def missing(results):

@@ -503,6 +503,24 @@ class Words(unittest.TestCase):
         self.assertRegex(text, r"so many in a second.*>= 100  met")
         self.assertNotIn("loses: the figure alloc/64", text)
 
+    def test_nothing_left(self):
+        """Who has nothing of a window loses to who has some, by no ratio."""
+        results = Results.new("host", {})
+        results.describe("cache/mmu/10ms", "worst 10 ms", "%")
+        results.describe("mark/tree/1", "mark tree", "M/s")
+        results.describe("mark/tree/1/bytes", "mark tree, bytes", "GB/s")
+        results.begin_session()
+        results.add_round({
+            OWN: {"cache/mmu/10ms": (0, 0), "mark/tree/1": (1, 1),
+                  "mark/tree/1/bytes": (16, 16)},
+            "Go": {"cache/mmu/10ms": (40, 40), "mark/tree/1": (2, 2),
+                   "mark/tree/1/bytes": (32, 32)},
+            "libgc": {"cache/mmu/10ms": (0, 0)}})
+        self.assertEqual(list(table.losses(results)),
+                         ["goheap loses: worst 10 ms: Go >999",
+                          "goheap loses: mark tree: Go 2.00"])
+        self.assertRegex(table.render(results), r"worst 10 ms, % +0 one run +- +- +-\n")
+
     def test_numbers(self):
         """Four digits."""
         for value, text in ((0, "0"), (0.4885, "0.488"), (2.3456, "2.346"),
