@@ -85,16 +85,17 @@ void measure_tail(int unused)
 
 	if (!wanted("tail/p50"))
 		return;
+	latency_begin();
 	put(&table, new_refs(TAIL_SLOTS));
 	for (i = -TAIL_OPS / 2; i < TAIL_OPS; i++) {
 		long k = random64(seed) % TAIL_SLOTS;
 		size_t bytes = 16 + random64(seed) % 1009;
-		uint64_t from = now_ns();
+		uint64_t from = latency_now();
 		ref r = new_bytes(bytes);
 
 		*(long *)at(r) = k;
 		if (i >= 0)
-			latency_add(&times, now_ns() - from);
+			latency_add(&times, latency_now() - from);
 		if (HEAP_FREES && *slot(k))
 			drop(*slot(k));
 		put(slot(k), r);

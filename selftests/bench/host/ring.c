@@ -81,11 +81,11 @@ static void replace(struct ring *ring, int i)
 
 static void run(struct ring *ring, long ops)
 {
-	uint64_t before = now_ns(), after;
+	uint64_t before = latency_now(), after;
 
 	while (ops--) {
 		replace(ring, random64(&ring->seed) % ring->nodes);
-		after = now_ns();
+		after = latency_now();
 		latency_add(&ring->times, after - before);
 		before = after;
 	}
@@ -132,6 +132,7 @@ void measure_ring(int nr)
 	if (!wanted(name))
 		return;
 	type_init(&link_type);
+	latency_begin();
 	nr_threads = nr;
 	run_threads(nr, make);
 	from = clocks();

@@ -83,6 +83,20 @@ struct latencies {
 	uint64_t count[LATENCY_BUCKETS];
 };
 
+extern double latency_step;
+
+/* Before the first latency_now(). */
+void latency_begin(void);
+
+static inline uint64_t latency_now(void)
+{
+#ifdef __x86_64__
+	if (latency_step)
+		return (uint64_t)(__builtin_ia32_rdtsc() * latency_step);
+#endif
+	return now_ns();
+}
+
 void latency_add(struct latencies *l, uint64_t ns);
 void latency_merge(struct latencies *to, const struct latencies *from);
 void latency_report(const struct latencies *l, const char *name);
