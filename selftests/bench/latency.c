@@ -18,11 +18,19 @@
  *				together, and each of them
  *	stop/.../setup, term	the time in which calls of programs wait, at the
  *				start and at the end of marking, with so much
- *				live and a thread that computes
+ *				live, and two threads of two processes that compute
+ *	stop/.../longest	the longer one of both, of each collection
+ *	stop/.../seen		the longest time in a collection in which one of the two
+ *				threads did not run, whatever the reason: they look
+ *				at the processor's counter all the time. The collector
+ *				needs one of the two CPUs, and the machine's other work
+ *				is in it, too
+ *	stop/.../quiet		the same in as long a time without a collection
  *	mark/...		bytes of live objects that are marked in a second
  *
  * The heap is opened and asked to collect by a process that is no mutator, so
- * what is read is what was put there for it. Percentiles are of all samples.
+ * what is read is what was put there for it. Percentiles are of all samples: of
+ * NR_CYCLES collections of a large heap, or of as many as fit into ten minutes.
  *
  * With GOHEAP_BENCH_JSON=FILE each figure is also one line of JSON in FILE, or in
  * the output if that is "-". Nothing passes or fails here; the exit status is 1
@@ -57,6 +65,9 @@
 #define STACK_BYTES	(64 * KIB)
 #define NR_SLEEPING	1000
 #define NR_SAMPLES	400
+#define NR_CYCLES	200	/* of a large heap */
+#define FEWEST_CYCLES	30	/* if those take longer than: */
+#define PATIENCE	600e6	/* us */
 #define NR_WARM		10
 
 /* An object of a list: two references, and a payload. */
@@ -111,8 +122,8 @@ static void report(unsigned int nr, const char *unit, const char *fmt, ...)
 	qsort(samples, nr, sizeof(samples[0]), by_value);
 	median = percentile(samples, nr, 50);
 	p99 = percentile(samples, nr, 99);
-	printf("%-28s %10.2f %-8s p99 %10.2f  %10.2f .. %.2f\n", name, median,
-	       unit, p99, samples[0], samples[nr - 1]);
+	printf("%-28s %10.2f %-8s p99 %10.2f  %10.2f .. %.2f, %u samples\n", name,
+	       median, unit, p99, samples[0], samples[nr - 1], nr);
 	if (json) {
 		fprintf(json, "{\"name\":\"%s\",\"unit\":\"%s\",\"median\":%.3f,"
 			"\"min\":%.3f,\"max\":%.3f,\"p99\":%.3f,\"samples\":%u}\n",
@@ -314,6 +325,63 @@ static void bench_running(void)
 	close(h.fd);
 }
 
+/* What both threads have seen: the longest time without them, in steps of a counter. */
+static struct watch {
+	u64 longest[2];
+} *watch;
+
+static u64 counter(void)
+{
+#ifdef __x86_64__
+	return __builtin_ia32_rdtsc();
+#else
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+#endif
+}
+
+/* Steps of the counter in a microsecond. */
+static double counter_rate(void)
+{
+	double us = now_us();
+	u64 steps = counter();
+
+	usleep(50000);
+	steps = counter() - steps;
+	return steps / (now_us() - us);
+}
+
+static void look(u64 *longest)
+{
+	u64 last = counter(), now;
+
+	for (;;) {
+		now = counter();
+		if (now - last > __atomic_load_n(longest, __ATOMIC_RELAXED))
+			__atomic_store_n(longest, now - last, __ATOMIC_RELAXED);
+		last = now;
+	}
+}
+
+static void look_on(struct heap *h, int ready)
+{
+	map_heap(h);
+	attach_thread(h);
+	say_ready(ready);
+	look(&watch->longest[1]);
+}
+
+/* What has been seen since the last call. */
+static u64 seen(void)
+{
+	u64 a = __atomic_exchange_n(&watch->longest[0], 0, __ATOMIC_RELAXED);
+	u64 b = __atomic_exchange_n(&watch->longest[1], 0, __ATOMIC_RELAXED);
+
+	return a > b ? a : b;
+}
+
 static void compute_here(struct heap *h, int ready)
 {
 	move_to(0);
@@ -429,7 +497,6 @@ static void fill(struct heap *h, int ready)
 		.count = BATCH,
 		.refs = (uintptr_t)refs,
 	};
-	volatile u64 x = 1;
 	u64 last = 0;
 	int i;
 
@@ -457,32 +524,59 @@ static void fill(struct heap *h, int ready)
 	h->base = map_objects(h);
 	attach_thread(h);
 	say_ready(ready);
-	for (;;)
-		x = x * 0x5851f42d4c957f2dULL + 1;
+	look(&watch->longest[0]);
 }
+
+/* What a collection is measured by. */
+static const struct {
+	const char *name;
+	const char *unit;
+} series[] = {
+	{ "stop/%lluMiB/setup", "us" },
+	{ "stop/%lluMiB/term", "us" },
+	{ "stop/%lluMiB/longest", "us" },
+	{ "stop/%lluMiB/seen", "us" },
+	{ "mark/%lluMiB", "MiB/s" },
+};
 
 static void measure_stops(struct heap *h, u64 mib)
 {
-	static double term[NR_SAMPLES], mark[NR_SAMPLES];
-	u32 cycles = mib > 256 ? 30 : mib > 16 ? 100 : NR_SAMPLES;
+	static double taken[ARRAY_SIZE(series)][NR_SAMPLES];
+	u32 cycles = mib > 16 ? NR_CYCLES : NR_SAMPLES, i;
+	double rate = counter_rate(), begun = now_us();
 	struct goheap_cycle c;
-	u32 i;
 
 	for (i = 0; i < cycles + 2; i++) {
+		double *sample;
+
+		if (i >= FEWEST_CYCLES + 2 && now_us() - begun > PATIENCE) {
+			cycles = i - 2;
+			break;
+		}
+		seen();
 		collect(h);
 		if (i < 2)
 			continue;
+		sample = &taken[0][i - 2];
 		last_cycle(h, &c);
 		require(c.heap_marked >= mib * MIB);
-		samples[i - 2] = c.setup_ns / 1000.0;
-		term[i - 2] = c.term_ns / 1000.0;
-		mark[i - 2] = (double)c.heap_marked / c.mark_ns * 1e9 / MIB;
+		sample[0 * NR_SAMPLES] = c.setup_ns / 1000.0;
+		sample[1 * NR_SAMPLES] = c.term_ns / 1000.0;
+		sample[2 * NR_SAMPLES] = (c.setup_ns > c.term_ns ?
+					  c.setup_ns : c.term_ns) / 1000.0;
+		sample[3 * NR_SAMPLES] = seen() / rate;
+		sample[4 * NR_SAMPLES] = (double)c.heap_marked / c.mark_ns * 1e9 / MIB;
 	}
-	report(cycles, "us", "stop/%lluMiB/setup", mib);
-	memcpy(samples, term, sizeof(term));
-	report(cycles, "us", "stop/%lluMiB/term", mib);
-	memcpy(samples, mark, sizeof(mark));
-	report(cycles, "MiB/s", "mark/%lluMiB", mib);
+	for (i = 0; i < ARRAY_SIZE(series); i++) {
+		memcpy(samples, taken[i], sizeof(samples));
+		report(cycles, series[i].unit, series[i].name, mib);
+	}
+	for (i = 0; i < FEWEST_CYCLES; i++) {
+		seen();
+		usleep(c.mark_ns / 1000);
+		samples[i] = seen() / rate;
+	}
+	report(i, "us", "stop/%lluMiB/quiet", mib);
 }
 
 static void bench_stops(void)
@@ -491,14 +585,19 @@ static void bench_stops(void)
 	struct heap h;
 	u32 i;
 
+	watch = mmap(NULL, sizeof(*watch), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	require(watch != MAP_FAILED);
 	for (i = 0; i < ARRAY_SIZE(mib); i++) {
-		pid_t pid;
+		pid_t filler, other;
 
 		open_heap(&h);
 		live_bytes = mib[i] * MIB;
-		pid = start(&h, fill);
+		filler = start(&h, fill);
+		other = start(&h, look_on);
 		measure_stops(&h, mib[i]);
-		stop(pid);
+		stop(filler);
+		stop(other);
 		close(h.fd);
 	}
 }
