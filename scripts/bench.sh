@@ -3,7 +3,7 @@
 #
 # `make bench`: what goheap costs, and how that compares with what it may cost.
 #
-#   bench.sh [-a] [-r ROUNDS] [PART...]     default: core host loop guest heaps uml
+#   bench.sh [-a] [-r ROUNDS] [PART...]     default: core host loop guest heaps share uml
 #   bench.sh quick|report
 #   bench.sh compare [BASE [FILE...]]
 #
@@ -14,6 +14,9 @@
 #   guest   the device and the same loop in a guest with Debian's own kernel
 #   heaps   the library and the device beside the same heaps as in host, in
 #           another such guest
+#   share   one heap of several processes beside a heap for each, and for each
+#           in the other heaps; in another such guest, and in User-mode Linux,
+#           there with the ring test of host as well
 #   uml     stops and handshakes of the module in User-mode Linux, at the machine's
 #           own speed (selftests/bench/latency.c)
 #   quick   host only: fewer workloads, three rounds; two minutes, of which half a
@@ -45,10 +48,11 @@ set -euo pipefail
 OUT=$BUILD/bench
 RESULTS=$OUT/results
 REFERENCES=$TOP/Documentation/bench
+UML_MIB=${UML_MIB:-3072}	# memory of User-mode Linux
 LOGS=$BUILD/logs
 failed=
 ratio=
-guest_kept=	# by this run: both of its parts are one result
+declare -A kept	# environments with a result of this run: its parts are one result
 mkdir -p "$RESULTS" "$LOGS"
 
 report()
@@ -112,8 +116,11 @@ core_json()
 add_round()
 {
 	report add "$RESULTS/$1.json" "$2" --environment "$1" \
-		${append:+--append} ${3:+--guest "$3"} ||
+		${append:+--append} ${kept[$1]:+--append} ${3:+--guest "$3"} || {
 		lacking "a result of $1: it was not kept"
+		return 0
+	}
+	kept[$1]=1
 }
 
 bench_core()
@@ -229,57 +236,75 @@ prepare_guests()
 bench_guest()
 {
 	measure qemu guest 900 2048 device || return 0
-	append=${append:-$guest_kept} add_round "$machine" "$OUT/guest.json" "$guest"
-	guest_kept=1
+	add_round "$machine" "$OUT/guest.json" "$guest"
 }
 
-# Put the programs of all heaps into one folder of the guest. Those of the peers
-# are as bench_library() built them.
-pack_heaps()
+# compare_heaps MACHINE NAME SECONDS MIB WORDS ENVIRONMENT GUEST [OPTION...]: boot
+# the library and the device, and the peers, with the programs that host has for them,
+# and take what they print into the result of that environment. A peer that fails is
+# named in the table.
+compare_heaps()
 {
-	make -s -C "$TOP/selftests/bench/guest" O="$OUT/guest" \
-		LIB_O="$BUILD/userlib" > "$LOGS/bench-heaps-build.log" 2>&1 &&
-	"$TOP/selftests/bench/host/run.py" "$OUT/host" --pack "$OUT/heaps" \
-		--goheap "$OUT/guest/workload-goheap" \
-		>> "$LOGS/bench-heaps-build.log" 2>&1
-}
+	local boots=$1 name=$2 seconds=$3 memory=$4 words=$5 environment=$6
+	local guest=$7 log=$LOGS/bench-$2-build.log status=0
+	local -a run=("$TOP/selftests/bench/host/run.py" "$OUT/host" "${@:8}")
 
-# The library and the device, and the peers. A peer that fails is named in the
-# table.
-bench_heaps()
-{
-	local status=0
-
-	pack_heaps || {
-		lacking "the heaps in the guest, see build/logs/bench-heaps-build.log"
+	build_heaps "$OUT/host"
+	if ! make -s -C "$TOP/selftests/bench/guest" O="$OUT/guest" \
+		LIB_O="$BUILD/userlib" > "$log" 2>&1 ||
+	   ! "${run[@]}" --pack "$OUT/$name" \
+		--goheap "$OUT/guest/workload-goheap" >> "$log" 2>&1; then
+		lacking "the heaps in the guest, see build/logs/${log##*/}"
 		return
-	}
-	boot qemu guest-peers 600 2048 "gh_job=heaps heaps_rounds=4 heaps_samples=3" \
-		"/heaps=$OUT/heaps" \
+	fi
+	boot "$boots" "$name" "$seconds" "$memory" "gh_job=heaps $words" \
+		"/heaps=$OUT/$name" \
 		"/bench-heaps/compare=$TOP/selftests/bench/guest/compare" \
 		> /dev/null || status=1
-	complete guest-peers heaps/compare "$status" || true
-	"$TOP/selftests/bench/host/run.py" "$OUT/host" \
-		--read "$OUT/guest-peers.txt" ${append:+--append} \
-		${guest_kept:+--append} --result "$RESULTS/$machine.json" \
-		--environment "$machine" --guest "$guest" || {
+	complete "$name" heaps/compare "$status" || true
+	"${run[@]}" --read "$OUT/$name.txt" ${append:+--append} \
+		${kept[$environment]:+--append} \
+		--result "$RESULTS/$environment.json" \
+		--environment "$environment" --guest "$guest" || {
 		lacking "the library in the guest"
 		return
 	}
-	guest_kept=1
+	kept[$environment]=1
 }
 
-# The module where it runs at the machine's own speed, on the newest kernel.
-bench_uml()
+bench_heaps()
+{
+	compare_heaps qemu guest-peers 600 2048 "heaps_rounds=4 heaps_samples=3" \
+		"$machine" "$guest"
+}
+
+# The newest kernel, and the module for it.
+prepare_uml()
 {
 	prepare uml || {
 		lacking "User-mode Linux could not be built, or not the module" \
 			"for it, see build/logs/bench-module-uml.log"
-		return
+		return 1
 	}
-	measure uml uml 1800 3072 latency || return 0
-	add_round uml "$OUT/uml.json" \
-		"User-mode Linux, 2 CPUs, 3072 MiB, $(kernel_release "$KERNEL_DIR")"
+	uml_guest="User-mode Linux, 2 CPUs, $UML_MIB MiB, $(kernel_release "$KERNEL_DIR")"
+}
+
+bench_share()
+{
+	prepare_guests
+	compare_heaps qemu share-guest 1800 2048 "heaps_set=share heaps_rounds=6" \
+		"$machine" "$guest" --private
+	prepare_uml || return 0
+	compare_heaps uml share-uml 1800 "$UML_MIB" "heaps_set=uml heaps_rounds=6" \
+		uml "$uml_guest" --private
+}
+
+# The module where it runs at the machine's own speed.
+bench_uml()
+{
+	prepare_uml || return 0
+	measure uml uml 1800 "$UML_MIB" latency || return 0
+	add_round uml "$OUT/uml.json" "$uml_guest"
 }
 
 # figure FILE NAME [MEMBER]: its median, or another member, or nothing
@@ -472,6 +497,8 @@ part()
 	heaps)	heading "the library and the device in the guest, and their peers"
 		prepare_guests
 		bench_heaps ;;
+	share)	heading "one heap of several processes, and a heap for each"
+		bench_share ;;
 	uml)	heading "stops and handshakes in User-mode Linux"
 		build_device
 		bench_uml
@@ -513,7 +540,7 @@ esac
 load_before=$(load_average)
 describe_host
 parts=("$@")
-[[ ${#parts[@]} -gt 0 ]] || parts=(core host loop guest heaps uml)
+[[ ${#parts[@]} -gt 0 ]] || parts=(core host loop guest heaps share uml)
 for name in "${parts[@]}"; do
 	part "$name"
 done

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Programs that work on text (text.h):
+ * A program that works on text (text.h):
  *
  *	cache		a cache of CAPACITY entries that forgets what was used longest
  *			ago; keys are pairs of words, some asked for much
@@ -9,8 +9,6 @@
  *	cache/GOGC/P	the same where the heap may grow by P per cent of what is
  *			live: 30, 100 and 300, thus to 1.3, 2 and 4 times of it
  *	cache/mmu/...	utilisation in it (mmu.c)
- *	wordindex	where each word of the text is, 5 times from the beginning:
- *			one word
  */
 #include "workload.h"
 #include "text.h"
@@ -31,22 +29,7 @@ struct entry {
 	long key_bytes;
 };
 
-/* A word of the index, and a place where it is. */
-struct found {
-	ref next;
-	ref key;
-	ref places;
-	long key_bytes;
-};
-
-struct place {
-	ref next;
-	long word;
-};
-
 static struct type entry_type = { sizeof(struct entry), 5 };
-static struct type found_type = { sizeof(struct found), 3 };
-static struct type place_type = { sizeof(struct place), 1 };
 
 static const struct text *text;
 static ref table, newest, oldest;
@@ -64,14 +47,6 @@ static struct entry *entry_at(ref r)
 static ref *bucket_of(uint64_t hash)
 {
 	return (ref *)at(get(&table)) + hash % BUCKETS;
-}
-
-static ref new_text(const char *s, size_t n)
-{
-	ref r = new_bytes(n);
-
-	memcpy(at(r), s, n);
-	return r;
 }
 
 /* Take an entry out of the order of use. */
@@ -217,82 +192,4 @@ void measure_cache_mmu(int unused)
 	mmu_begin();
 	use_cache(OPS);
 	mmu_report("cache");
-}
-
-/* The index */
-static ref find_word(const struct word *w)
-{
-	const char *start = text->bytes + w->start;
-	ref *bucket = bucket_of(text_hash(start, w->bytes)), r;
-	struct found *f;
-
-	for (r = get(bucket); r; r = get(&f->next)) {
-		f = at(r);
-		if (f->key_bytes == w->bytes &&
-		    !memcmp(at(get(&f->key)), start, w->bytes))
-			return r;
-	}
-	r = new_typed(&found_type);
-	f = at(r);
-	f->key_bytes = w->bytes;
-	put(&f->key, new_text(start, w->bytes));
-	put(&f->next, get(bucket));
-	put(bucket, r);
-	return r;
-}
-
-static void drop_index(void)
-{
-	ref *buckets = at(get(&table)), r, p, next;
-	long i;
-
-	for (i = 0; i < BUCKETS; i++) {
-		for (r = buckets[i]; r; r = next) {
-			struct found *f = at(r);
-
-			for (p = f->places; p; p = next) {
-				next = ((struct place *)at(p))->next;
-				drop(p);
-			}
-			next = f->next;
-			drop(f->key);
-			drop(r);
-		}
-	}
-	drop(get(&table));
-}
-
-static void index_text(long n)
-{
-	long i;
-
-	for (i = 0; i < n; i++) {
-		long word = i % text->nr_words;
-		struct found *f;
-		ref r;
-
-		if (!word) {
-			if (HEAP_FREES && i)
-				drop_index();
-			put(&table, new_refs(BUCKETS));
-		}
-		f = at(find_word(&text->words[word]));
-		r = new_typed(&place_type);
-		((struct place *)at(r))->word = word;
-		put(&((struct place *)at(r))->next, get(&f->places));
-		put(&f->places, r);
-	}
-	if (HEAP_FREES)
-		drop_index();
-}
-
-void measure_index(int unused)
-{
-	if (!wanted("wordindex"))
-		return;
-	type_init(&found_type);
-	type_init(&place_type);
-	text = text_make();
-	samples = 1;
-	measure("wordindex", index_text, text->nr_words * 5);
 }

@@ -24,20 +24,7 @@ type cacheEntry struct {
 	keyBytes           int
 }
 
-type found struct {
-	next     *found
-	key      *byte
-	places   *place
-	keyBytes int
-}
-
-type place struct {
-	next *place
-	word int
-}
-
 var cacheTable []*cacheEntry
-var indexTable []*found
 var newest, oldest *cacheEntry
 var nrEntries int
 var cacheSeed uint64 = 1
@@ -168,35 +155,4 @@ func measureCacheUtilisation() {
 	mmuBegin()
 	useCache()
 	mmuReport("cache")
-}
-
-func findWord(w []byte) *found {
-	bucket := &indexTable[hashOf(w)%buckets]
-	for r := *bucket; r != nil; r = r.next {
-		if r.keyBytes == len(w) && bytes.Equal(bytesAt(r.key, r.keyBytes), w) {
-			return r
-		}
-	}
-	*bucket = &found{next: *bucket, key: newText(w), keyBytes: len(w)}
-	return *bucket
-}
-
-func indexText(n int) {
-	for i := range n {
-		i %= nrWords
-		if i == 0 {
-			indexTable = make([]*found, buckets)
-		}
-		f := findWord(words[i].text())
-		f.places = &place{f.places, i}
-	}
-}
-
-func measureIndex() {
-	if !wanted("wordindex") {
-		return
-	}
-	makeText()
-	samples = 1
-	measure("wordindex", indexText, nrWords*5)
 }

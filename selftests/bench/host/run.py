@@ -4,8 +4,9 @@
 Run goheap and other heaps in turns:
 
   run.py FOLDER --result FILE [--append] [--rounds N] [--quick]
-  run.py FOLDER --pack HEAPS --goheap PROGRAM
-  run.py FOLDER --read OUTPUT --result FILE [--append] --environment NAME --guest TEXT
+  run.py FOLDER --pack HEAPS --goheap PROGRAM [--private]
+  run.py FOLDER --read OUTPUT --result FILE [--append] --environment NAME
+         --guest TEXT [--private]
 
 FOLDER has the programs workload-goheap, -malloc, -gc and -go. Each peer runs
 its program once in each round, and each round begins with another one, so that
@@ -17,7 +18,9 @@ each workload: CPU time of the process, and wall time. FILE is a document of
 For the same in a guest, --pack puts all that runs there into the folder HEAPS,
 with PROGRAM as goheap's; selftests/bench/guest/compare runs it, and what that
 prints is read from OUTPUT instead of running anything here. Targets of time are
-those of a machine, not of an emulated one, and left out then.
+those of a machine, not of an emulated one, and left out then. With --private
+goheap is also a peer of its own: "private" has a heap for each process where goheap
+has one for all.
 
 A peer that is not there, does not build, fails or takes ten minutes is named with
 the reason. The
@@ -91,6 +94,20 @@ for base, label, worst, longest in (
     for part, limit in (("p50", None), ("p99", None), ("p99.9", None),
                         ("p99.99", worst), ("max", longest)):
         FIGURES.append((f"{base}/{part}", f"{label}, {part}", "us", 1e3, limit))
+
+# One heap of several processes, or one for each (share.c)
+FIGURES += [
+    (f"share/{nr}/{part}", f"{nr} processes: {what}", unit, scale, None)
+    for nr in (2, 4, 8)
+    for part, what, unit, scale in (
+        ("memory", "memory of all", "MiB", 1),
+        ("pss", "what they have mapped", "MiB", 1),
+        ("sys", "what the heaps say", "MiB", 1),
+        ("build", "until all have it", "ms", 1e6),
+        ("build/cpu", "until all have it, CPU", "ms", 1e6),
+        ("use", "a look-up", "ns", 1),
+        ("use/cpu", "a look-up, CPU", "ns", 1))
+]
 
 # Sizes: by kind and threads
 FIGURES += [
@@ -242,7 +259,7 @@ def tried_to_build(folder):
         return []
 
 
-def find_peers(folder, missing, here):
+def find_peers(folder, missing, here, private):
     """All peers that can be run; the reasons of others go into @missing."""
     tried = tried_to_build(folder)
     peers = []
@@ -257,7 +274,10 @@ def find_peers(folder, missing, here):
             missing[name] = ("its program does not build" if program in tried
                              else otherwise)
 
-    peers.append(Peer("goheap", os.path.join(folder, "workload-goheap"), None))
+    own = os.path.join(folder, "workload-goheap")
+    peers.append(Peer("goheap", own, None))
+    if private:
+        peers.append(Peer("private", own, None, BENCH_PRIVATE="1"))
     add("glibc", "malloc", os.confstr("CS_GNU_LIBC_VERSION"))
     for name, pattern, package in PRELOADED:
         found = sorted(glob.glob("/usr/lib/*/" + pattern))
@@ -333,7 +353,10 @@ def pack(peers, goheap, folder):
         os.chmod(to, 0o755)
         return os.path.basename(path)
 
-    peers[0].program = goheap
+    own = peers[0].program
+    for peer in peers:
+        if peer.program == own:
+            peer.program = goheap
     with open(os.path.join(folder, "list"), "w", encoding="ascii") as out:
         for peer in peers:
             line = [peer.name, copy(peer.program)]
@@ -388,6 +411,7 @@ def arguments():
     args.add_argument("--append", action="store_true")
     args.add_argument("--pack")
     args.add_argument("--goheap")
+    args.add_argument("--private", action="store_true")
     args.add_argument("--read")
     args.add_argument("--environment", default="host")
     args.add_argument("--guest")
@@ -399,7 +423,8 @@ def main():
     args = arguments()
     missing = {}
     peers = find_peers(args.folder, missing,
-                       here=not args.pack and not args.read)
+                       here=not args.pack and not args.read,
+                       private=args.private)
     if args.pack:
         pack(peers, args.goheap, args.pack)
         return

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "heap.h"
+
 /**
  * struct word - a word of the text
  * @start: where in the text it begins; no zero follows
@@ -38,5 +40,14 @@ struct text {
 
 const struct text *text_make(void);
 uint64_t text_hash(const char *s, size_t n);
+
+/* A piece of text on the heap. */
+static inline ref new_text(const char *s, size_t n)
+{
+	ref r = new_bytes(n);
+
+	memcpy(at(r), s, n);
+	return r;
+}
 
 #endif /* TEXT_H */

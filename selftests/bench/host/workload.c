@@ -6,7 +6,8 @@
  * BENCH_ONLY in the environment has more patterns, of which one must fit as well.
  * NAME/rss is the most memory that the process of workload NAME has had, in MiB.
  * The figures below are the smallest; others are described in sizes.c, ring.c,
- * mark.c, trees.c, cache.c, memory.c and barrier.c, and most of them are taken once.
+ * mark.c, trees.c, cache.c, index.c, memory.c, share.c and barrier.c, and most of them
+ * are taken once.
  *
  *	alloc/N		an object of N bytes without references: allocate it,
  *			write its first word, keep it while WINDOW others are
@@ -247,8 +248,9 @@ static void measure_small(int unused)
 }
 
 /*
- * What is measured in a process of its own: with what, with how many markers, and,
- * if the process has one workload, its name for the most memory that it has had.
+ * What is measured in a process of its own: with what, with how many markers (none:
+ * it opens its heaps itself), and, if the process has one workload, its name for the
+ * most memory that it has had.
  */
 static const struct group {
 	void (*measure)(int which);
@@ -292,6 +294,9 @@ static const struct group {
 	{ measure_memory, 32, 2 },
 	{ measure_memory, 1024, 2 },
 	{ measure_startup, 0, 2 },
+	{ measure_share, 2, 0 },
+	{ measure_share, 4, 0 },
+	{ measure_share, 8, 0 },
 };
 
 /* When the group's process began. */
@@ -306,6 +311,16 @@ static void report_memory(const char *workload, const struct rusage *usage)
 		return;
 	snprintf(name, sizeof(name), "%s/rss", workload);
 	report(name, usage->ru_maxrss / 1024.0);
+}
+
+/* The heap of the calling process. */
+void begin_heap(int markers)
+{
+	heap_markers(markers);
+	heap_init();
+#ifdef HEAP_GOHEAP
+	collector_clock = host_collector(heap);
+#endif
 }
 
 /* A group in a process of its own; returns whether all went well. */
@@ -324,11 +339,8 @@ static bool run_group(const struct group *g)
 		return WIFEXITED(status) && !WEXITSTATUS(status);
 	}
 	process_begun = now_ns();
-	heap_markers(g->markers);
-	heap_init();
-#ifdef HEAP_GOHEAP
-	collector_clock = host_collector(heap);
-#endif
+	if (g->markers)
+		begin_heap(g->markers);
 	g->measure(g->which);
 	exit(0);
 }

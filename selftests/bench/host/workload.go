@@ -310,6 +310,9 @@ var groups = []struct {
 	{measureSoak, 2, ""},
 	{func() { measureMemory(32) }, 2, ""},
 	{func() { measureMemory(1024) }, 2, ""},
+	{func() { measureShare(2) }, 2, ""},
+	{func() { measureShare(4) }, 2, ""},
+	{func() { measureShare(8) }, 2, ""},
 }
 
 // The parent does nothing but start one process after the other.

@@ -58,9 +58,11 @@ void measure_tail(int unused);
 void measure_soak(int unused);
 void measure_memory(int bytes);
 void measure_startup(int unused);
+void measure_share(int nr_processes);
 
 /* workload.c */
 extern uint64_t process_begun;
+void begin_heap(int markers);
 void *outside(size_t bytes);
 void clear_stack(void);
 void run_threads(int nr, void (*work)(int thread));

@@ -33,15 +33,17 @@ ENVIRONMENTS = {
     "uml": Environment(
         "the module in User-mode Linux",
         "How long stops and the reading of threads take: the whole module with "
-        "native code and real threads on two processors.",
+        "native code and real threads on two processors. How much memory one heap "
+        "of several processes takes, beside a heap for each.",
         "System calls and page faults cost tens of times what they cost on a real "
-        "kernel, and threads of one process take turns. Nothing that depends on "
-        "them is comparable with another system, and there are no peers."),
+        "kernel, and threads of one process take turns: who enters the kernel "
+        "often looks slower than it is. What waits for a processor waits for those "
+        "of the machine outside as well. CPU time is counted in ticks of 10 ms."),
     "tcg": Environment(
         "the module in an emulated machine (QEMU TCG)",
         "How calls and page faults relate to computing, in a stock kernel "
         "with the whole module, the library and the collector's thread; how many "
-        "of each there are.",
+        "of each there are. How much memory one heap of several processes takes.",
         "Every instruction costs many times what it costs natively, and not "
         "equally: a page fault takes as long as thousands of them. Times mean "
         "nothing outside of this table, and ratios shift toward those who "
