@@ -21,6 +21,7 @@ extern struct kunit_suite * const gh_test_gh_gc_suite;
 extern struct kunit_suite * const gh_test_gh_scavenge_suite;
 extern struct kunit_suite * const gh_test_gh_mutator_suite;
 extern struct kunit_suite * const gh_test_gh_knobs_suite;
+extern struct kunit_suite * const gh_test_gh_verify_suite;
 
 static struct kunit_suite * const * const suites[] = {
 	&gh_test_gh_sizeclass_suite,
@@ -41,4 +42,5 @@ static struct kunit_suite * const * const suites[] = {
 	&gh_test_gh_scavenge_suite,
 	&gh_test_gh_mutator_suite,
 	&gh_test_gh_knobs_suite,
+	&gh_test_gh_verify_suite,
 };
