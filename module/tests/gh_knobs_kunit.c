@@ -480,6 +480,34 @@ static void gh_trace_gc_line(struct kunit *test)
 			   "gc 7 @12.034s 3%: 0.021+1.2+0.005 ms clock, 0.042+0.34/1.1/0.012+0.010 ms cpu, 4->5->1 MB, 8 MB goal, 0 MB stacks, 0 MB globals, 2 P (forced)");
 }
 
+/* As printScavTrace() of Go writes it, and the line of gctrace=2. */
+static void gh_trace_scav_line(struct kunit *test)
+{
+	struct gh_scav_trace t = {
+		.bg_bytes = 7 << 10, .eager_bytes = (9 << 10) - 1,
+		.released = 123456ULL << 10, .in_use = 2 << 20,
+		.retained = 3 << 20,
+	};
+	const struct gh_cycle c = { .scanned_objs = 4711 };
+	char *line = kunit_kzalloc(test, GOHEAP_TRACE_LINE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, line);
+	goheap_scav_line(line, GOHEAP_TRACE_LINE, &t);
+	KUNIT_EXPECT_STREQ(test, line,
+			   "scav 7 KiB work (bg), 8 KiB work (eager), 123456 KiB now, 66% util");
+	t.reset = true;
+	goheap_scav_line(line, GOHEAP_TRACE_LINE, &t);
+	KUNIT_EXPECT_STREQ(test, line,
+			   "scav 7 KiB work (bg), 8 KiB work (eager), 123456 KiB now, 66% util [controller reset]");
+	/* With nothing left there is nothing to divide by. */
+	t = (struct gh_scav_trace){ .forced = true, .reset = true };
+	goheap_scav_line(line, GOHEAP_TRACE_LINE, &t);
+	KUNIT_EXPECT_STREQ(test, line,
+			   "scav 0 KiB work (bg), 0 KiB work (eager), 0 KiB now, 0% util (forced)");
+	goheap_scan_line(line, GOHEAP_TRACE_LINE, &c);
+	KUNIT_EXPECT_STREQ(test, line, "scan: total 4711 objs");
+}
+
 /* The way to an object, and how long a line gets. */
 static void gh_trace_check_line(struct kunit *test)
 {
@@ -520,6 +548,7 @@ static struct kunit_case gh_knobs_cases[] = {
 	KUNIT_CASE(gh_trace_float),
 	KUNIT_CASE(gh_trace_pacer_lines),
 	KUNIT_CASE(gh_trace_gc_line),
+	KUNIT_CASE(gh_trace_scav_line),
 	KUNIT_CASE(gh_trace_check_line),
 	{}
 };
