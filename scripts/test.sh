@@ -75,7 +75,7 @@ step()
 }
 
 HOST_MAKE=(make -s -C "$TOP/selftests/core" "LENGTH=$LENGTH")
-HOST_SUITES=(mutants-quick model fuzz-smoke barrier check failnth tsan)
+HOST_SUITES=(mutants-quick model fuzz-smoke barrier oblets check failnth tsan)
 
 build_host()
 {

@@ -2,7 +2,7 @@
 /*
  * Programs against the collector, one step at a time:
  *
- *	barrier [--ops N] [--seed S]
+ *	barrier [--ops N] [--seed S] [--checkmark 1] [--large BYTES]
  *
  * Some threads, each a state machine, load references into registers, store them
  * into objects and variables by the protocol of goheap_store(), take objects from
@@ -21,7 +21,12 @@
  * model in Documentation/model.
  *
  * When a cycle ends, every object that a thread or a variable leads to must be
- * allocated, and hold what its maker has put into it.
+ * allocated, and hold what its maker has put into it. With --checkmark the
+ * collector looks for itself, too, before each cycle ends (gccheckmark): what it
+ * finds it keeps, so that nothing is lost then, but it must not find anything.
+ *
+ * Large objects are arrays of nodes. If --large makes them so large that they are
+ * scanned in pieces, references are moved across the borders of those.
  */
 #include "user.h"
 #include "gh_mutator.h"
@@ -33,8 +38,11 @@
 #define CHECK		2	/* the word after them */
 #define NODE_BYTES	48
 #define LARGE_BYTES	40000	/* an array of nodes that has a span of its own */
+#define PIECE		(131072 / NODE_BYTES)	/* nodes scanned at a time */
+#define PLACES		6	/* nodes of such an array that are used */
 #define BASE		(1ULL << 46)	/* where programs see the objects */
-#define PAGES_SEEN	512	/* heap pages that nodes are expected in */
+#define PAGES_SEEN	4096	/* heap pages that nodes are expected in */
+#define REPORT_OPS	5000000	/* steps between two signs of life */
 
 #define check(c)	gh_user_require(c, #c)
 
@@ -93,8 +101,11 @@ static u64 global[GLOBALS];
 static u64 marking;		/* what the status page says */
 static u64 seed;
 static u64 ops, max_ops;
+static u64 large_bytes;
+static u64 place[PLACES];	/* the nodes of a large object */
 static u64 made, seen_objects;
 static bool busy;		/* the scheduler is at work */
+static bool held;		/* programs are held off */
 
 static u64 rnd(u64 below)
 {
@@ -109,6 +120,25 @@ static u64 off_of(u64 ref)
 static u64 *word_of(u64 ref, u64 i)
 {
 	return gh_heap_kaddr(heap, off_of(ref) + i * 8);
+}
+
+/* Is it an array that is scanned in pieces? */
+static bool is_large(u64 ref)
+{
+	return large_bytes > PIECE * NODE_BYTES &&
+	       !gh_heap_span_of(heap, off_of(ref))->sc->sizeclass;
+}
+
+/* How many words of an object are used for references. */
+static u64 nr_fields(u64 ref)
+{
+	return is_large(ref) ? PLACES * FIELDS : FIELDS;
+}
+
+/* Which word of the object is field @n. */
+static u64 field_word(u64 ref, u64 n)
+{
+	return place[n / FIELDS] * (NODE_BYTES / 8) + n % FIELDS;
 }
 
 static struct gh_control *control_of(struct thread *t)
@@ -129,14 +159,19 @@ static bool is_storing(const struct thread *t)
 /* Is it a variable, or in an object that the thread has a reference to? */
 static bool knows(const struct thread *t, u64 addr)
 {
+	u64 bytes;
 	u32 i;
 
 	if (addr - BASE >= heap->aspace)
 		return true;
-	for (i = 0; i < REGS; i++)
-		if (t->reg[i] &&
-		    addr - BASE - off_of(t->reg[i]) < FIELDS * sizeof(u64))
+	for (i = 0; i < REGS; i++) {
+		if (!t->reg[i])
+			continue;
+		bytes = is_large(t->reg[i]) ? large_bytes :
+					      FIELDS * sizeof(u64);
+		if (addr - BASE - off_of(t->reg[i]) < bytes)
 			return true;
+	}
 	return false;
 }
 
@@ -150,6 +185,8 @@ static bool pick_slot(struct thread *t)
 	u32 i = rnd(REGS);
 	u64 field = rnd(FIELDS);
 
+	if (t->reg[i] && is_large(t->reg[i]))
+		field = rnd(PLACES * FIELDS);
 	if (rnd(2) && is_storing(other) && knows(t, other->addr)) {
 		t->slot = other->slot;
 		t->addr = other->addr;
@@ -159,6 +196,7 @@ static bool pick_slot(struct thread *t)
 	} else {
 		if (!t->reg[i])
 			return false;
+		field = field_word(t->reg[i], field);
 		t->slot = word_of(t->reg[i], field);
 		t->addr = BASE + off_of(t->reg[i]) + field * 8;
 	}
@@ -332,12 +370,13 @@ static void got(struct thread *t)
 /* Have an object allocated, small or large. */
 static void call(struct thread *t)
 {
+	bool large = !rnd(large_bytes > LARGE_BYTES ? 2 : 16);
 	struct gh_batch b;
 
 	if (gh_user_holds_locks())
 		return;
 	gh_batch_begin(heap, &b, &t->taken);
-	check(!gh_malloc(heap, node_layout, rnd(16) ? NODE_BYTES : LARGE_BYTES,
+	check(!gh_malloc(heap, node_layout, large ? large_bytes : NODE_BYTES,
 			 1, &b));
 	gh_batch_end(heap, &b);
 	t->state = IDLE;
@@ -446,7 +485,7 @@ static void schedule(void)
 	struct thread *t = &threads[rnd(THREADS)];
 	u64 n;
 
-	if (busy || rnd(2))
+	if (busy || held || rnd(2))
 		return;
 	busy = true;
 	for (n = rnd(8); n; n--)
@@ -502,6 +541,10 @@ static void mark_roots(struct gh_heap *h, struct gh_mark *m)
 		ref = READ_ONCE(global[i]);
 		gh_mark_refs(m, &ref, 1, GH_ROOT_STATIC);
 	}
+	/* A check of the marks reads all of them once more. */
+	for (i = 0; m->check && i < THREADS; i++)
+		if (threads[i].mut)
+			mark_thread(m, &threads[i]);
 	while ((t = unread_thread())) {
 		mark_thread(m, t);
 		schedule();
@@ -535,7 +578,8 @@ static void verify(void)
 {
 	u32 i, k;
 
-	memset(visited, 0, PAGES_SEEN * GH_PAGE_SIZE / NODE_BYTES);
+	memset(visited, 0, min(heap->pages.end_page, PAGES_SEEN) *
+			   GH_PAGE_SIZE / NODE_BYTES);
 	nr_todo = 0;
 	for (i = 0; i < GLOBALS; i++)
 		visit(global[i]);
@@ -546,8 +590,8 @@ static void verify(void)
 		u64 ref = todo[--nr_todo];
 
 		seen_objects++;
-		for (k = 0; k < FIELDS; k++)
-			visit(*word_of(ref, k));
+		for (k = 0; k < nr_fields(ref); k++)
+			visit(*word_of(ref, field_word(ref, k)));
 	}
 }
 
@@ -559,17 +603,32 @@ static void set_marking(struct gh_heap *h, u64 cycle)
 		threads[i].read = false;
 	if (!cycle)
 		verify();
+	held = false;
 	schedule();
 	marking = cycle;
 	schedule();
 }
 
+static void hold(void)
+{
+	held = true;
+}
+
+static void show_progress(void)
+{
+	printf("# %llu steps, %llu objects, %llu cycles, %llu seen alive\n", ops,
+	       made, heap->nr_cycles, seen_objects);
+}
+
 static void run(void)
 {
-	u64 n;
+	u64 n, next = REPORT_OPS;
 
 	while (ops < max_ops) {
 		gh_gc_mark_cycle(heap, GH_CYCLE_FORCED);
+		/* A doubt is an error here: these threads have no dead frames. */
+		gh_user_require(!heap->check_failures && !heap->check_doubts,
+				"a reachable object was not marked");
 		if (rnd(2))
 			gh_gc_sweep(heap);
 		busy = true;
@@ -579,6 +638,10 @@ static void run(void)
 		/* Not too much, or there is no last reference to hide. */
 		if (!rnd(20))
 			memset(global, 0, sizeof(global));
+		if (ops < next)
+			continue;
+		show_progress();
+		next += REPORT_OPS;
 	}
 }
 
@@ -597,11 +660,22 @@ static void finish(void)
 	why = gh_check_heap(heap);
 	gh_user_require(!why, why);
 	check(!heap->invalid_refs);
-	printf("# %llu steps, %llu objects, %llu cycles, %llu seen alive\n", ops,
-	       made, heap->nr_cycles, seen_objects);
+	show_progress();
 	gh_heap_destroy(heap);
 	gh_core_exit();
 	check(!gh_user_live());
+}
+
+/* The first and the last node of the object, and those beside the borders. */
+static void choose_places(void)
+{
+	u64 last = large_bytes / NODE_BYTES - 1;
+
+	place[1] = last;
+	place[2] = min(PIECE - 1, last);
+	place[3] = min(PIECE, last);
+	place[4] = min(2 * PIECE - 1, last);
+	place[5] = min(2 * PIECE, last);
 }
 
 int main(int argc, char **argv)
@@ -609,6 +683,7 @@ int main(int argc, char **argv)
 	static const struct gh_user_program program = {
 		.set_marking = set_marking,
 		.mark_roots = mark_roots,
+		.hold = hold,
 	};
 	u64 nodes = PAGES_SEEN * GH_PAGE_SIZE / NODE_BYTES;
 	u64 mask = (1 << FIELDS) - 1;
@@ -616,6 +691,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	max_ops = gh_user_arg(argc, argv, "ops", 20000000);
 	seed = gh_user_arg(argc, argv, "seed", 0);
+	large_bytes = gh_user_arg(argc, argv, "large", LARGE_BYTES);
+	choose_places();
 	if (!seed)
 		seed = ktime_get_real_ns() % 1000000007 + 1;
 	printf("TAP version 13\n1..1\n# barrier --ops %llu --seed %llu\n",
@@ -626,6 +703,7 @@ int main(int argc, char **argv)
 	heap = gh_user_heap(GH_ARENA_SIZE, 0);
 	check(heap);
 	gh_gc_set_percent(heap, -1);
+	heap->checkmark = gh_user_arg(argc, argv, "checkmark", 0);
 	node_layout = gh_layout_register(heap, NODE_BYTES, FIELDS, &mask);
 	gh_user_program = &program;
 	gh_user_scheduler = schedule;

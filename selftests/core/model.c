@@ -18,7 +18,7 @@
  *     tag below it;
  *   - an allocation fails only if the model has made memory fail, or has set a
  *     ceiling that is really in the way, and leaves all the above true;
- *   - gh_check_heap() finds nothing.
+ *   - gh_check_heap() finds nothing, nor does gh_heap.checkmark, if it is on.
  *
  * Anything else ends the program by gh_user_bail().
  */
@@ -340,6 +340,7 @@ void model_check_heap(struct model *m)
 	const char *why = gh_check_heap(m->heap);
 
 	gh_user_require(!why, why);
+	check(!m->heap->check_failures && !m->heap->check_doubts);
 	check(sum_classes(m, false) + gh_user_stat(m->heap, tiny_allocs) ==
 	      m->allocated + model_unused(m));
 }

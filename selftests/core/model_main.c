@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Runs the model on random numbers: model [--ops N] [--seed S]
+ * Runs the model on random numbers: model [--ops N] [--seed S] [--checkmark 1]
  *
  * Seed 0 takes one from the clock. A run is repeated exactly by its seed.
  */
 #include "model.h"
+
+#define REPORT_OPS	5000000	/* operations between two signs of life */
 
 struct random_source {
 	struct model_source src;
@@ -24,6 +26,7 @@ int main(int argc, char **argv)
 	u64 seed = gh_user_arg(argc, argv, "seed", 0);
 	struct random_source r = { .src.pick = random_pick };
 	struct model *m;
+	u64 report = clamp_t(u64, ops / 5, 1, REPORT_OPS);
 	u64 i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -34,9 +37,10 @@ int main(int argc, char **argv)
 	r.state = seed;
 	gh_user_require(!gh_core_init(), "gh_core_init");
 	m = model_create(&r.src);
+	m->heap->checkmark = gh_user_arg(argc, argv, "checkmark", 0);
 	for (i = 1; i <= ops; i++) {
 		model_step(m);
-		if (i % max(ops / 5, 1) == 0)
+		if (i % report == 0)
 			model_report(m);
 	}
 	model_finish(m);

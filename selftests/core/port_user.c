@@ -137,6 +137,8 @@ void gh_port_depopulate(struct gh_heap *heap, u64 page, void **kaddr,
 void gh_port_hold_users(struct gh_heap *heap)
 {
 	lockdep_assert_held_write(&heap->world);
+	if (gh_user_program)
+		gh_user_program->hold();
 }
 
 void gh_port_sync_users(struct gh_heap *heap)

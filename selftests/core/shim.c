@@ -285,7 +285,9 @@ void *gh_user_alloc(size_t size, size_t align, gfp_t gfp)
 	if (size > SIZE_MAX / 2)
 		return NULL;
 	align = max(align, sizeof(*b));
-	p = malloc(size + align + sizeof(*b));
+	/* Large tables that are hardly used cost nothing where they are zero. */
+	p = gfp & __GFP_ZERO ? calloc(1, size + align + sizeof(*b)) :
+			       malloc(size + align + sizeof(*b));
 	if (!p)
 		return NULL;
 	q = p + sizeof(*b);
@@ -293,9 +295,7 @@ void *gh_user_alloc(size_t size, size_t align, gfp_t gfp)
 	b = (struct block *)q - 1;
 	b->start = p;
 	b->size = size;
-	if (gfp & __GFP_ZERO)
-		memset(q, 0, size);
-	else if (!IS_BENCH)
+	if (!(gfp & __GFP_ZERO) && !IS_BENCH)
 		memset(q, 0xa5, size);
 	gh_user_count_live(1);
 	return q;

@@ -25,11 +25,12 @@ void gh_user_set_roots(struct gh_heap *heap, struct gh_user_roots *roots);
 
 /*
  * A test's own programs: told when marking begins and ends (under gh_heap.world,
- * write), asked for roots, and told when all threads have passed a barrier.
+ * write), asked for roots, and told to keep off objects until marking ends.
  */
 struct gh_user_program {
 	void (*set_marking)(struct gh_heap *heap, u64 cycle);
 	void (*mark_roots)(struct gh_heap *heap, struct gh_mark *m);
+	void (*hold)(void);
 };
 
 extern const struct gh_user_program *gh_user_program;
