@@ -178,10 +178,10 @@ static void gh_mark_masks(struct kunit *test)
  * A large object of elements of @words words, the first and the 64th of which
  * are references. Every other word, and the object behind, refers to a decoy.
  */
-static void try_elements(struct kunit *test, u32 words)
+static void try_elements(struct kunit *test, u32 words, u32 pages)
 {
 	struct gh_test_env *env = test->priv;
-	const u64 mask = 0x8000000000000001, nr = 5 * GH_PAGE_SIZE / 8;
+	const u64 mask = 0x8000000000000001, nr = pages * GH_PAGE_SIZE / 8;
 	u64 decoy = gh_test_new(test, 0, 64);
 	u64 obj, next, ref, i;
 	u32 leaves = 0;
@@ -190,7 +190,7 @@ static void try_elements(struct kunit *test, u32 words)
 	l = gh_layout_register(env->heap, words * 8, 64, &mask);
 	KUNIT_ASSERT_GT(test, l, 0);
 	obj = gh_test_new(test, l, nr * 8);
-	next = gh_test_new(test, 0, GH_PAGE_SIZE * 5);
+	next = gh_test_new(test, 0, pages * GH_PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, next, obj + nr * 8);
 	gh_test_fill(env, next, GH_PAGE_SIZE, decoy);
 	gh_test_fill(env, obj, nr * 8, decoy);
@@ -224,7 +224,22 @@ static void gh_mark_large_elements(struct kunit *test)
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(words); i++)
-		try_elements(test, words[i]);
+		try_elements(test, words[i], 5);
+}
+
+/*
+ * Objects that are scanned in pieces of 128 KiB, or of an element that is larger,
+ * which are whole elements. Four of them, and a half.
+ */
+static void gh_mark_oblets(struct kunit *test)
+{
+	static const u32 words[] = {
+		64, 65, 127, 1000, 3000, 16383, 16384, 16385, 20000,
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		try_elements(test, words[i], 4 * 16 + 8);
 }
 
 static void gh_mark_interior(struct kunit *test)
@@ -402,6 +417,7 @@ static struct kunit_case gh_mark_cases[] = {
 	KUNIT_CASE(gh_mark_wide),
 	KUNIT_CASE(gh_mark_masks),
 	KUNIT_CASE(gh_mark_large_elements),
+	KUNIT_CASE(gh_mark_oblets),
 	KUNIT_CASE(gh_mark_interior),
 	KUNIT_CASE(gh_mark_bad_refs),
 	KUNIT_CASE(gh_mark_tree),

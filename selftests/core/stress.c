@@ -3,10 +3,11 @@
  * Threads on one heap, for ThreadSanitizer: stress [--ops N] [--seed S]
  *
  * Four mutators allocate, keep some objects, look at what they keep and at
- * addresses of others, by calls and from leases, on CPUs that they share. Whoever notices that a cycle
- * is due runs it; besides, they ask for cycles, sweep, flush each other's
- * mcaches, give memory back and register layouts. What a mutator keeps must be
- * there, with its contents, until it lets go. Objects are marked meanwhile, so
+ * addresses of others, by calls and from leases, on CPUs that they share. Whoever
+ * notices that a cycle is due runs it; besides, they ask for cycles, sweep, flush
+ * each other's mcaches, give memory back and register layouts. What a mutator
+ * keeps must be there, with its contents, until it lets go; some of it is so large
+ * that several markers scan it in pieces. Objects are marked meanwhile, so
  * whatever is stored is reported; with the world held for reading, so that a
  * cycle does not begin between a report and its store (how programs do without
  * is another test's business).
@@ -20,6 +21,8 @@
 #define MUTATORS	4
 #define KEPT		256
 #define LEASES		8
+#define PIECE		(131072 / 8)	/* words scanned at a time */
+#define WIDE		(3 * PIECE - 100)
 
 #define check(c)	gh_user_require(c, #c)
 
@@ -32,11 +35,18 @@ struct mutator {
 	u64 *root;		/* KEPT of them */
 	u64 bytes[KEPT];
 	u64 value[KEPT];
+	bool wide[KEPT];
 	u64 allocated;
+};
+
+/* Words of a wide object that are used: the first, the last, beside borders. */
+static const u64 places[] = {
+	0, PIECE - 1, PIECE, 2 * PIECE - 1, 2 * PIECE, WIDE - 1,
 };
 
 static struct gh_heap *heap;
 static u32 chain;		/* layout with one reference, the first word */
+static u32 wide;		/* with nothing but references */
 static u64 roots[MUTATORS * KEPT];
 
 static u64 rnd(struct mutator *t, u64 below)
@@ -58,6 +68,20 @@ static u64 *word(u64 ref, u64 i)
 	return gh_heap_kaddr(heap, (ref & ((1ULL << 48) - 1)) + i * 8);
 }
 
+/* World held. All that a wide object leads to. */
+static void look_wide(struct mutator *t, u32 i)
+{
+	struct gh_objinfo info;
+	u32 k;
+
+	for (k = 0; k < ARRAY_SIZE(places); k++) {
+		u64 ref = *word(t->root[i], places[k]);
+
+		check(!gh_heap_lookup(heap, ref, &info));
+		check(*word(ref, 1) == t->value[i] + k);
+	}
+}
+
 /* World held. First and last word of an object of a chain of two. */
 static void look(struct mutator *t, u32 i)
 {
@@ -66,6 +90,10 @@ static void look(struct mutator *t, u32 i)
 
 	if (!ref)
 		return;
+	if (t->wide[i]) {
+		look_wide(t, i);
+		return;
+	}
 	check(!gh_heap_lookup(heap, ref, &info));
 	check(info.base == (ref & ((1ULL << 48) - 1)));
 	check(info.bytes >= t->bytes[i]);
@@ -97,6 +125,7 @@ static void allocate(struct mutator *t)
 
 		check(!*word(refs[i], 0) && !*word(refs[i], bytes / 8 - 1));
 		store(&t->root[k], refs[i]);
+		t->wide[k] = false;
 		t->bytes[k] = bytes;
 		t->value[k] = t->allocated;
 		*word(refs[i], bytes / 8 - 1) = t->allocated;
@@ -107,6 +136,31 @@ static void allocate(struct mutator *t)
 	gh_batch_end(heap, &c);
 	gh_batch_end(heap, &b);
 	t->allocated += 2;
+}
+
+static void allocate_wide(struct mutator *t)
+{
+	u32 k = rnd(t, KEPT), i;
+	u64 refs[ARRAY_SIZE(places)], ref;
+	struct gh_batch b, c;
+
+	gh_batch_begin(heap, &b, &ref);
+	gh_batch_begin(heap, &c, refs);
+	check(!gh_malloc(heap, wide, WIDE * 8, 1, &b));
+	while (c.nr < ARRAY_SIZE(places))
+		check(!gh_malloc(heap, 0, 16, ARRAY_SIZE(places), &c));
+	down_read(&heap->world);
+	store(&t->root[k], ref);
+	t->wide[k] = true;
+	t->value[k] = t->allocated;
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		*word(refs[i], 1) = t->allocated + i;
+		store(word(ref, places[i]), refs[i]);
+	}
+	up_read(&heap->world);
+	gh_batch_end(heap, &c);
+	gh_batch_end(heap, &b);
+	t->allocated += ARRAY_SIZE(places);
 }
 
 /* World held, so that leases are not taken back; 0 if there is nothing. */
@@ -143,6 +197,7 @@ static void allocate_leased(struct mutator *t)
 	}
 	check(!*word(ref, 0) && !*word(ref, bytes / 8 - 1));
 	store(&t->root[k], ref);
+	t->wide[k] = false;
 	t->bytes[k] = bytes;
 	t->value[k] = t->allocated;
 	*word(ref, bytes / 8 - 1) = t->allocated++;
@@ -247,7 +302,9 @@ static void *mutate(void *arg)
 
 		/* Mostly a CPU of its own, at times anybody's. */
 		gh_user_cpu = rnd(t, 4) ? t->nr : (int)rnd(t, NR_CPUS);
-		if (what < 20) {
+		if (what < 20 && !rnd(t, 100)) {
+			allocate_wide(t);
+		} else if (what < 20) {
 			allocate(t);
 		} else if (what < 40) {
 			allocate_leased(t);
@@ -309,6 +366,8 @@ int main(int argc, char **argv)
 	check(heap);
 	chain = gh_layout_register(heap, 1UL << 20, 1, &mask);
 	check(chain == GH_LAYOUT_STACK + 1);
+	wide = gh_layout_register(heap, 8, 1, &mask);
+	check(wide == chain + 1);
 	gh_user_set_roots(heap, &r);
 	gh_user_workers = 2;
 	for (i = 0; i < MUTATORS; i++) {
