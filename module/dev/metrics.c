@@ -44,7 +44,9 @@ const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS] = {
 	METRIC(GC_HEAP, "objects:objects", st.heap_objects),
 	METRIC(GC_TINY, "allocs:objects", st.tiny_allocs),
 	METRIC(GC_SCAN, "globals:bytes", global_scan),
+	METRIC(GC_SCAN, "heap:bytes", heap_scan),
 	METRIC(GC_SCAN, "stack:bytes", stack_scan),
+	METRIC(GC_SCAN, "total:bytes", total_scan),
 	DIFFERENCE(HEAP, "free:bytes", st.heap_idle, st.heap_released),
 	METRIC(HEAP, "objects:bytes", st.alloc),
 	METRIC(HEAP, "released:bytes", st.heap_released),
@@ -138,6 +140,8 @@ void goheap_view_read(struct goheap_file *gf, struct goheap_view *v)
 		gh_gc_get_cycle(heap, 0, &c);
 	v->stack_scan = c.stack_bytes;
 	v->global_scan = c.global_bytes;
+	v->heap_scan = c.scanned;
+	v->total_scan = c.stack_bytes + c.global_bytes + c.scanned;
 	v->stacks = goheap_stack_bytes(gf);
 	v->scav_ns = v->st.scav_bg_ns + v->st.scav_assist_ns;
 	v->gc_percent = READ_ONCE(gf->params[GOHEAP_PARAM_GC_PERCENT]);

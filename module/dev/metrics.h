@@ -19,6 +19,8 @@ struct goheap_file;
  * @st: statistics
  * @stack_scan: bytes of stacks and registers that the last cycle scanned
  * @global_scan: bytes of pinned roots and variables that it scanned
+ * @heap_scan: bytes of objects with references that it scanned
+ * @total_scan: all three together
  * @stacks: bytes of handle stacks
  * @scav_ns: CPU time of the scavenger, all of it
  * @gc_percent: GOGC, -1 for off
@@ -36,6 +38,8 @@ struct goheap_view {
 	struct goheap_stats st;
 	u64 stack_scan;
 	u64 global_scan;
+	u64 heap_scan;
+	u64 total_scan;
 	u64 stacks;
 	u64 scav_ns;
 	u64 gc_percent;
@@ -87,7 +91,7 @@ struct goheap_metric {
 	bool summed;
 };
 
-#define GOHEAP_NR_METRICS	(45 + GOHEAP_NR_BUCKETS)
+#define GOHEAP_NR_METRICS	(47 + GOHEAP_NR_BUCKETS)
 
 extern const struct goheap_metric goheap_metrics[GOHEAP_NR_METRICS];
 
