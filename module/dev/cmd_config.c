@@ -9,6 +9,7 @@
 #include "gh_internal.h"
 #include "gh_heap.h"
 
+#include <linux/file.h>
 #include <linux/goheap.h>
 
 #include "device.h"
@@ -111,20 +112,25 @@ int goheap_cmd_param(struct goheap_file *gf, void *arg, bool may_write)
  * goheap_cmd_reader() - GOHEAP_IOC_READER
  * @gf: file
  * @arg: struct goheap_reader
- * @may_write: unused; a reader gives away no more than it has
+ * @fd: out: number for the file, reserved
  *
- * Return: 0, -EINVAL, -EMFILE, -ENFILE or -ENOMEM.
+ * A reader may call it: it gives away no more than it has.
+ * Return: the file, or ERR_PTR of -EINVAL, -EMFILE, -ENFILE or -ENOMEM.
  */
-int goheap_cmd_reader(struct goheap_file *gf, void *arg, bool may_write)
+struct file *goheap_cmd_reader(struct goheap_file *gf, void *arg, int *fd)
 {
 	struct goheap_reader *r = arg;
-	int fd;
+	struct file *file;
 
 	if (r->flags || r->reserved)
-		return -EINVAL;
-	fd = goheap_reader_new(gf);
-	if (fd < 0)
-		return fd;
-	r->fd = fd;
-	return 0;
+		return ERR_PTR(-EINVAL);
+	*fd = get_unused_fd_flags(O_CLOEXEC);
+	if (*fd < 0)
+		return ERR_PTR(*fd);
+	file = goheap_reader_new(gf);
+	if (IS_ERR(file))
+		put_unused_fd(*fd);
+	else
+		r->fd = *fd;
+	return file;
 }

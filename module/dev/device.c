@@ -366,25 +366,18 @@ static const struct file_operations goheap_reader_fops = {
  * @gf: file of the heap
  *
  * Context: may sleep; no lock held.
- * Return: a descriptor that is closed by execve(), or -errno.
+ * Return: the file, or ERR_PTR of -ENFILE or -ENOMEM.
  */
-int goheap_reader_new(struct goheap_file *gf)
+struct file *goheap_reader_new(struct goheap_file *gf)
 {
-	int fd = get_unused_fd_flags(O_CLOEXEC);
-	struct file *file;
+	struct file *file = anon_inode_getfile("[goheap]", &goheap_reader_fops,
+					       gf, O_RDONLY);
 
-	if (fd < 0)
-		return fd;
-	file = anon_inode_getfile("[goheap]", &goheap_reader_fops, gf,
-				  O_RDONLY);
-	if (IS_ERR(file)) {
-		put_unused_fd(fd);
-		return PTR_ERR(file);
-	}
+	if (IS_ERR(file))
+		return file;
 	get_file(gf->file);
 	file->f_mapping = gf->inode->i_mapping;
-	fd_install(fd, file);
-	return fd;
+	return file;
 }
 
 static struct miscdevice goheap_misc = {

@@ -135,7 +135,7 @@ static inline struct gh_heap *goheap_heap(struct goheap_file *gf)
 
 struct goheap_file *goheap_file_new(void);
 void goheap_file_free(struct goheap_file *gf);
-int goheap_reader_new(struct goheap_file *gf);
+struct file *goheap_reader_new(struct goheap_file *gf);
 struct gh_heap *goheap_use(struct goheap_file *gf);
 struct goheap_file *goheap_file_of(struct gh_heap *heap);
 u64 goheap_default_aspace(void);

@@ -15,6 +15,7 @@
  */
 #include "gh_internal.h"
 
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/goheap.h>
 #include <linux/uaccess.h>
@@ -31,6 +32,7 @@
  * @min_size: least size that a program may give
  * @changes: needs a file that is open for writing
  * @run: handler
+ * @open: or the handler of a command that makes a descriptor
  */
 struct goheap_cmd {
 	unsigned int cmd;
@@ -38,16 +40,21 @@ struct goheap_cmd {
 	u32 min_size;
 	bool changes;
 	int (*run)(struct goheap_file *gf, void *arg, bool may_write);
+	struct file *(*open)(struct goheap_file *gf, void *arg, int *fd);
 };
 
-#define CMD(_nr, _struct, _last, _changes, _run)			\
+#define CMD_OF(_nr, _struct, _last, _changes, ...)			\
 	[GOHEAP_CMD_##_nr] = {						\
 		.cmd = GOHEAP_IOC_##_nr,				\
 		.size = sizeof(struct _struct),				\
 		.min_size = offsetofend(struct _struct, _last),		\
 		.changes = _changes,					\
-		.run = _run,						\
+		__VA_ARGS__						\
 	}
+#define CMD(_nr, _struct, _last, _changes, _run)			\
+	CMD_OF(_nr, _struct, _last, _changes, .run = _run)
+#define CMD_OPEN(_nr, _struct, _last, _changes, _open)			\
+	CMD_OF(_nr, _struct, _last, _changes, .open = _open)
 
 static const struct goheap_cmd goheap_cmds[] = {
 	CMD(INFO, goheap_info, abi, false, goheap_cmd_info),
@@ -70,7 +77,7 @@ static const struct goheap_cmd goheap_cmds[] = {
 	CMD(RANGE_ADD, goheap_range, bytes, true, goheap_cmd_range_add),
 	CMD(RANGE_REMOVE, goheap_range, bytes, true,
 	    goheap_cmd_range_remove),
-	CMD(READER, goheap_reader, reserved, false, goheap_cmd_reader),
+	CMD_OPEN(READER, goheap_reader, reserved, false, goheap_cmd_reader),
 };
 
 /* The last 64-bit member of a structure, and what comes behind it. */
@@ -104,6 +111,34 @@ static void check_structures(void)
 	BUILD_BUG_ON(sizeof(struct goheap_lease) != 24);
 }
 
+static int copy_out(const struct goheap_cmd *c, void __user *uarg, u32 usize,
+		    void *arg)
+{
+	/* The caller's size stays what it is. */
+	*(u32 *)arg = usize;
+	return copy_to_user(uarg, arg, min(usize, c->size)) ? -EFAULT : 0;
+}
+
+/* A program that does not learn of a descriptor does not get it either. */
+static int run_open(const struct goheap_cmd *c, struct goheap_file *gf,
+		    void __user *uarg, u32 usize, void *arg)
+{
+	struct file *made;
+	int fd, err;
+
+	made = c->open(gf, arg, &fd);
+	if (IS_ERR(made))
+		return PTR_ERR(made);
+	err = copy_out(c, uarg, usize, arg);
+	if (err) {
+		put_unused_fd(fd);
+		fput(made);
+		return err;
+	}
+	fd_install(fd, made);
+	return 0;
+}
+
 /* Copy in, run, copy out. */
 static int run_cmd(const struct goheap_cmd *c, struct file *file,
 		   void __user *uarg, u32 usize, void *arg)
@@ -116,12 +151,10 @@ static int run_cmd(const struct goheap_cmd *c, struct file *file,
 		return err;
 	if (c->changes && !may_write)
 		return -EPERM;
+	if (c->open)
+		return run_open(c, file->private_data, uarg, usize, arg);
 	err = c->run(file->private_data, arg, may_write);
-	if (err)
-		return err;
-	/* The caller's size stays what it is. */
-	*(u32 *)arg = usize;
-	return copy_to_user(uarg, arg, min(usize, c->size)) ? -EFAULT : 0;
+	return err ? err : copy_out(c, uarg, usize, arg);
 }
 
 static const struct goheap_cmd *find_cmd(unsigned int cmd)

@@ -13,14 +13,15 @@ long goheap_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
  * Handlers. @arg is the command's structure in kernel memory, extended with
  * zeroes or known to be followed by zeroes, and is written back on success. The
  * dispatcher has checked the size and the right to write, a handler checks the
- * rest. No lock is held.
+ * rest. No lock is held. One that makes a descriptor returns the file, and a number
+ * that is reserved for it.
  */
 
 /* cmd_config.c */
 int goheap_cmd_info(struct goheap_file *gf, void *arg, bool may_write);
 int goheap_cmd_setup(struct goheap_file *gf, void *arg, bool may_write);
 int goheap_cmd_param(struct goheap_file *gf, void *arg, bool may_write);
-int goheap_cmd_reader(struct goheap_file *gf, void *arg, bool may_write);
+struct file *goheap_cmd_reader(struct goheap_file *gf, void *arg, int *fd);
 
 /* cmd_object.c */
 int goheap_cmd_layout(struct goheap_file *gf, void *arg, bool may_write);

@@ -235,4 +235,27 @@ TEST_F(reader, refused)
 	}
 }
 
+/* Who cannot be told of a descriptor has none, and the heap can go. */
+TEST_F(reader, nowhere_to_tell)
+{
+	struct goheap_reader *r = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int next;
+
+	ASSERT_NE(MAP_FAILED, r);
+	gh_init(r);
+	r->flags = 0;
+	r->reserved = 0;
+	ASSERT_EQ(0, mprotect(r, PAGE, PROT_READ));
+	next = dup(self->fd);
+	ASSERT_LE(0, next);
+	close(next);
+	for (int i = 0; i < 100; i++) {
+		ASSERT_EQ(-EFAULT, gh_ioctl(self->heap.fd, GOHEAP_IOC_READER, r));
+	}
+	EXPECT_EQ(next, dup(self->fd));
+	close(next);
+	munmap(r, PAGE);
+}
+
 TEST_HARNESS_MAIN
