@@ -11,6 +11,7 @@
  *
  * Skipped on kernels without CONFIG_FAULT_INJECTION.
  */
+#include <linux/userfaultfd.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -182,6 +183,30 @@ static int range_add(struct scene *s)
 		ret = gh_range_add(s->h.fd, GOHEAP_RANGE_STATIC,
 				   &s->refs[i * 2], 8);
 	return ret;
+}
+
+static int range_remove(struct scene *s)
+{
+	int ret = gh_range_add(s->h.fd, GOHEAP_RANGE_STATIC, s->refs, 8);
+
+	return ret ? ret : gh_range_remove(s->h.fd, s->refs);
+}
+
+/* No descriptor is left that the program has not been told of. */
+static int reader(struct scene *s)
+{
+	int before = dup(s->h.fd), ret, after;
+	struct goheap_reader arg;
+
+	gh_init(&arg);
+	arg.reserved = 0;
+	close(before);
+	ret = gh_ioctl(s->h.fd, GOHEAP_IOC_READER, &arg);
+	if (!ret)
+		close(arg.fd);
+	after = dup(s->h.fd);
+	close(after);
+	return before != after ? -EIO : ret;
 }
 
 static int layout_small(struct scene *s)
@@ -406,6 +431,8 @@ SITE(stack, MAPPED);
 SITE(mutator, MAPPED);
 SITE(status, MAPPED);
 SITE(range_add, MAPPED);
+SITE(range_remove, MAPPED);
+SITE(reader, MAPPED);
 SITE(refill, WITH_LAYOUT);
 SITE(layout_small, MAPPED);
 SITE(layout_large, MAPPED);
@@ -629,10 +656,105 @@ static goheap_ref *make_range(struct heap *h, __u64 *hid)
 	return (goheap_ref *)(p + FAR - PAGE);
 }
 
+/*
+ * Two more reasons to need memory: the mmap lock is taken, so that a work item has
+ * to wait for it; and a page is one that a program fills when it is asked.
+ */
+enum how { AS_IT_IS, CONTENDED, SERVED };
+
+struct changer {
+	pthread_t thread;
+	int done;
+};
+
+/* Change a large mapping again and again. */
+static void *change_mappings(void *arg)
+{
+	const size_t bytes = 4 * MIB;
+	struct changer *c = arg;
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	while (p != MAP_FAILED && !__atomic_load_n(&c->done, __ATOMIC_ACQUIRE)) {
+		mprotect(p, bytes, PROT_READ);
+		mprotect(p, bytes, PROT_READ | PROT_WRITE);
+	}
+	munmap(p, bytes);
+	return NULL;
+}
+
+/* A page that @uffd stands for, and what is to be in it. */
+struct served {
+	pthread_t thread;
+	goheap_ref *page;
+	goheap_ref *filling;
+	int uffd;
+	__u64 hid;
+};
+
+static void *serve(void *arg)
+{
+	struct served *v = arg;
+	struct uffd_msg msg;
+
+	while (read(v->uffd, &msg, sizeof(msg)) == sizeof(msg)) {
+		struct uffdio_copy copy = {
+			.dst = (uintptr_t)v->page,
+			.src = (uintptr_t)v->filling,
+			.len = PAGE,
+		};
+
+		if (msg.event == UFFD_EVENT_REMOVE)
+			break;
+		ioctl(v->uffd, UFFDIO_COPY, &copy);
+	}
+	return NULL;
+}
+
+/* A range with the only reference to an object; false if that cannot be had. */
+static bool make_served(struct heap *h, struct served *v)
+{
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = UFFD_FEATURE_EVENT_REMOVE,
+	};
+	struct uffdio_register reg = {
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+		.range.len = PAGE,
+	};
+
+	v->page = page_with(PROT_READ | PROT_WRITE);
+	v->filling = page_with(PROT_READ | PROT_WRITE);
+	reg.range.start = (uintptr_t)v->page;
+	v->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (v->page == MAP_FAILED || v->filling == MAP_FAILED || v->uffd < 0 ||
+	    ioctl(v->uffd, UFFDIO_API, &api) ||
+	    ioctl(v->uffd, UFFDIO_REGISTER, &reg) ||
+	    gh_range_add(h->fd, GOHEAP_RANGE_STATIC, v->page, PAGE))
+		return false;
+	v->hid = new_hidden(h->fd);
+	v->filling[PAGE / 8 - 1] = ~v->hid;
+	return !pthread_create(&v->thread, NULL, serve, v);
+}
+
+static void end_served(struct heap *h, struct served *v)
+{
+	gh_range_remove(h->fd, v->page);
+	/* Ends the thread, too. */
+	madvise(v->page, PAGE, MADV_DONTNEED);
+	pthread_join(v->thread, NULL);
+	munmap(v->page, PAGE);
+	munmap(v->filling, PAGE);
+	close(v->uffd);
+}
+
 /* Collect while the nth allocation fails; was it due, and is all well? */
-static bool try_reading(struct __test_metadata *_metadata, unsigned int nth)
+static bool try_reading(struct __test_metadata *_metadata, unsigned int nth,
+			enum how how)
 {
 	struct holder x = { .hold = hold_deep, .asleep = true };
+	struct changer c = { };
+	struct served v = { };
 	struct goheap_stats stats;
 	bool delivered = false;
 	int fds[16], nr, n;
@@ -644,7 +766,12 @@ static bool try_reading(struct __test_metadata *_metadata, unsigned int nth)
 	ASSERT_EQ(0, gh_param_set(s.h.fd, GOHEAP_PARAM_GCCHECKMARK, nth % 2));
 	range = make_range(&s.h, &hid);
 	ASSERT_NE(NULL, range);
+	if (how == SERVED)
+		ASSERT_TRUE(make_served(&s.h, &v));
 	ASSERT_EQ(0, holder_start(&x, &s.h, NULL));
+	if (how == CONTENDED)
+		ASSERT_EQ(0, pthread_create(&c.thread, NULL, change_mappings,
+					    &c));
 	nr = collector_files(fds, ARRAY_SIZE(fds));
 	ASSERT_LT(0, nr);
 	for (n = 0; n < nr; n++)
@@ -653,6 +780,14 @@ static bool try_reading(struct __test_metadata *_metadata, unsigned int nth)
 	for (n = 0; n < nr; n++) {
 		delivered |= disarm(fds[n]);
 		close(fds[n]);
+	}
+	__atomic_store_n(&c.done, 1, __ATOMIC_RELEASE);
+	if (how == CONTENDED)
+		pthread_join(c.thread, NULL);
+	if (how == SERVED) {
+		EXPECT_TRUE(alive(&s.h, v.hid))
+			TH_LOG("n = %u: what a page has that comes late", nth);
+		end_served(&s.h, &v);
 	}
 	EXPECT_TRUE(alive(&s.h, x.hid))
 		TH_LOG("n = %u: what a stack has", nth);
@@ -671,18 +806,42 @@ static bool try_reading(struct __test_metadata *_metadata, unsigned int nth)
 	return delivered;
 }
 
-TEST_F(fail_nth_gc, reading)
+static void sweep_reading(struct __test_metadata *_metadata, enum how how)
 {
 	unsigned int nth, misses = 0;
 
-	if (self->missing)
-		SKIP(return, "%s", self->missing);
 	/* Each second one checks its marks, which takes memory as well. */
 	for (nth = 1; nth < MAX_SITES && misses < 4; nth++)
-		misses = try_reading(_metadata, nth) ? 0 : misses + 1;
+		misses = try_reading(_metadata, nth, how) ? 0 : misses + 1;
 	TH_LOG("%u sites", nth - 1 - misses);
 	EXPECT_GT(MAX_SITES, nth);
 	EXPECT_LT(2, nth - 1 - misses);
+}
+
+TEST_F(fail_nth_gc, reading)
+{
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	sweep_reading(_metadata, AS_IT_IS);
+}
+
+TEST_F(fail_nth_gc, reading_contended)
+{
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	sweep_reading(_metadata, CONTENDED);
+}
+
+TEST_F(fail_nth_gc, reading_served)
+{
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd for the kernel's faults");
+	close(uffd);
+	sweep_reading(_metadata, SERVED);
 }
 
 TEST_HARNESS_MAIN
