@@ -132,9 +132,9 @@ describe()
 	stock)	seconds=600 ;;
 	debug)	memory=1024 ;;
 	races)	kernel=uml
-		programs=(alloc concurrent cpucg deep death fail_nth gc hostile
-			  leases map marking mutator newcomers roots setup share
-			  storm switching)
+		programs=(alloc concurrent death fail_nth gc hostile leases map
+			  marking mutator newcomers roots setup share storm
+			  switching)
 		seconds=600
 		;;
 	kunit)	kernel=debug

@@ -81,7 +81,7 @@ void test_fork_beside(struct goheap *h)
 
 	for (int i = 0; i < 3; i++)
 		EXPECT(!pthread_create(&threads[i], NULL, go_on, &b));
-	for (int i = 0; good && i < 200; i++)
+	for (int i = 0; good && i < 100; i++)
 		good = ends_soon(start_child(go_on_in_child, h, &b));
 	EXPECT(good);
 	__atomic_store_n(&b.stop, true, __ATOMIC_RELAXED);
