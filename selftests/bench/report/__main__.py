@@ -51,7 +51,7 @@ def quoted(args):
     with open(args.document, encoding="utf-8") as lines:
         text = lines.read()
     wrong = [path for path in args.files if textwrap.indent(
-        table.render(Results.load(path)), "   ") not in text]
+        table.render(Results.load(path), table.QUOTED), "   ") not in text]
     for path in wrong:
         print(f"{args.document} does not show the tables of {path}")
     return 1 if wrong else 0
