@@ -219,6 +219,21 @@ static pid_t collector(struct task *t, pid_t pid)
 	return collector_of(&h);
 }
 
+/*
+ * A program at work, whose collector has become a guest in the program's cgroup;
+ * 0 if not.
+ */
+static pid_t start_guest(FIXTURE_DATA(cpucg) *self)
+{
+	struct task *t = self->task;
+	pid_t gc;
+
+	self->pid = start(t, self->dir, NULL);
+	gc = self->pid > 0 ? collector(t, self->pid) : 0;
+	return gc && gets_into(&self->cgroups, gc, self->dir, 10 * 1000) ? gc :
+									   0;
+}
+
 /* What the collector computes is the program's, root or not. */
 static void charged(struct __test_metadata *_metadata,
 		    FIXTURE_DATA(cpucg) *self, int uid)
@@ -228,11 +243,8 @@ static void charged(struct __test_metadata *_metadata,
 	pid_t gc;
 
 	t->uid = uid;
-	self->pid = start(t, self->dir, NULL);
-	ASSERT_LT(0, self->pid);
-	gc = collector(t, self->pid);
+	gc = start_guest(self);
 	ASSERT_NE(0, gc);
-	ASSERT_TRUE(gets_into(&self->cgroups, gc, self->dir, 10 * 1000));
 
 	own = __atomic_load_n(&t->cpu_us, __ATOMIC_RELAXED);
 	gc_us = thread_us(gc);
@@ -277,7 +289,7 @@ TEST_F(cpucg, unprivileged)
 		cgroups_disable(&self->cgroups, "cpuset");
 }
 
-/* The heap's own count agrees, and a heap at rest is nobody's. */
+/* A heap at rest is nobody's, and one at work again somebody's. */
 TEST_F(cpucg, idle)
 {
 	struct task *t = self->task;
@@ -285,10 +297,8 @@ TEST_F(cpucg, idle)
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	self->pid = start(t, self->dir, NULL);
-	gc = collector(t, self->pid);
+	gc = start_guest(self);
 	ASSERT_NE(0, gc);
-	EXPECT_TRUE(gets_into(&self->cgroups, gc, self->dir, 10 * 1000));
 	__atomic_store_n(&t->pause, 1, __ATOMIC_RELEASE);
 	EXPECT_TRUE(gets_into(&self->cgroups, gc, self->cgroups.root, IDLE_MS));
 	__atomic_store_n(&t->pause, 0, __ATOMIC_RELEASE);
@@ -304,10 +314,8 @@ TEST_F(cpucg, follows)
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	self->pid = start(t, self->dir, NULL);
-	gc = collector(t, self->pid);
+	gc = start_guest(self);
 	ASSERT_NE(0, gc);
-	EXPECT_TRUE(gets_into(&self->cgroups, gc, self->dir, 10 * 1000));
 	for (int i = 0; i < 4; i++) {
 		to = i % 2 ? self->dir : self->other;
 		strcpy(t->move_to, to);
@@ -401,10 +409,8 @@ TEST_F(cpucg, frozen)
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	self->pid = start(t, self->dir, NULL);
-	gc = collector(t, self->pid);
+	gc = start_guest(self);
 	ASSERT_NE(0, gc);
-	EXPECT_TRUE(gets_into(&self->cgroups, gc, self->dir, 10 * 1000));
 	/* It holds for the program at once, and the collector goes home. */
 	freezes(self->dir, 100);
 	EXPECT_TRUE(gets_into(&self->cgroups, gc, self->cgroups.root, SOON_MS));
@@ -429,10 +435,8 @@ TEST_F(cpucg, switched_off)
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	self->pid = start(t, self->dir, NULL);
-	gc = collector(t, self->pid);
+	gc = start_guest(self);
 	ASSERT_NE(0, gc);
-	EXPECT_TRUE(gets_into(&self->cgroups, gc, self->dir, 10 * 1000));
 	ASSERT_TRUE(write_text(SWITCH, "charge_cpu", "N"));
 	EXPECT_TRUE(gets_into(&self->cgroups, gc, self->cgroups.root, SOON_MS));
 	cycles = __atomic_load_n(&t->cycles, __ATOMIC_ACQUIRE);
